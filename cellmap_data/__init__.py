@@ -1,0 +1,45 @@
+"""Feed PyTorch models with patches of huge microscopy volumes stored as OME-Zarr.
+
+Names are imported on first use (PEP 562): ``import cellmap_data`` reads no volume, probes no device,
+discovers no plugin and does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "2026.11.0"
+
+_HOMES = {
+    "CellMapDataLoader": "cellmap_data.dataloader",
+    "CellMapDataset": "cellmap_data.dataset",
+    "CellMapImage": "cellmap_data.image",
+    "CellMapMultiDataset": "cellmap_data.multidataset",
+    "EnhancedCellMapDataLoader": "cellmap_data.enhanced_dataloader",
+}
+
+__all__ = [
+    "CellMapDataLoader",
+    "CellMapDataset",
+    "CellMapImage",
+    "CellMapMultiDataset",
+    "EnhancedCellMapDataLoader",
+    "__version__",
+]
+
+if TYPE_CHECKING:
+    from cellmap_data.dataloader import CellMapDataLoader
+    from cellmap_data.dataset import CellMapDataset
+    from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
+    from cellmap_data.image import CellMapImage
+    from cellmap_data.multidataset import CellMapMultiDataset
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public class from the module that holds it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

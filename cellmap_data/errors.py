@@ -1,0 +1,125 @@
+"""Every error this package raises on purpose.
+
+::
+
+    CellMapDataError
+    ├── ConfigurationError (ValueError)     an argument, a spec or an option cannot be right
+    ├── StoreError (OSError)                a volume cannot be opened or read
+    │   ├── StoreNotFoundError (FileNotFoundError)
+    │   └── MetadataError (ValueError)      what the store says about itself is wrong or unsupported
+    ├── PluginError (RuntimeError)
+    │   ├── PluginRegistrationError (ValueError)   a plugin was refused
+    │   ├── UnknownPluginError (LookupError)       no plugin of that name
+    │   └── HookError                              a plugin raised while a hook ran
+    └── LoaderError (RuntimeError)
+        ├── SampleError                     reading one sample failed; the message names it
+        ├── SampleMismatchError (ValueError)  the samples of one batch do not fit together
+        ├── WorkerDiedError                 a worker process ended while batches were expected of it
+        ├── ShardedTwiceError               two parties split the same sequence over ranks
+        └── StaleIteratorError              a newer iterator of the same loader took over
+
+Each is also the builtin in brackets, so ``except ValueError`` keeps working. Messages are built by
+:func:`message`: the rule, the place, what was expected, what was got, the next step. All of them survive
+pickling, because workers raise them in another process than the one that reports them.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CellMapDataError",
+    "ConfigurationError",
+    "HookError",
+    "LoaderError",
+    "MetadataError",
+    "PluginError",
+    "PluginRegistrationError",
+    "SampleError",
+    "SampleMismatchError",
+    "ShardedTwiceError",
+    "StaleIteratorError",
+    "StoreError",
+    "StoreNotFoundError",
+    "UnknownPluginError",
+    "WorkerDiedError",
+    "message",
+]
+
+
+def message(rule: str, *, place: str = "", expected: object = "", got: object = "", hint: str = "") -> str:
+    """Lay out an error message: the rule first, then one line for each part that is given."""
+    parts = {"where": place, "expected": expected, "got": got, "next": hint}
+    lines = [f"  {label + ':':<9} {part}" for label, part in parts.items() if str(part)]
+    return "\n".join([rule, *lines])
+
+
+class CellMapDataError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""  # KeyError and OSError would print it quoted
+
+
+class ConfigurationError(CellMapDataError, ValueError):
+    """An argument, a spec or an option cannot be right."""
+
+
+class StoreError(CellMapDataError, OSError):
+    """A volume cannot be opened or read."""
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is nothing at the path of a volume."""
+
+
+class MetadataError(StoreError, ValueError):
+    """What a store says about itself is wrong, contradictory or not supported."""
+
+
+class PluginError(CellMapDataError, RuntimeError):
+    """Base of everything that concerns a plugin."""
+
+
+class PluginRegistrationError(PluginError, ValueError):
+    """A plugin was refused when it was registered."""
+
+
+class UnknownPluginError(PluginError, LookupError):
+    """No plugin of that name is registered or installed."""
+
+
+class HookError(PluginError):
+    """A plugin raised while one of its hooks ran; ``__cause__`` is what it raised.
+
+    ``plugin``, ``hook`` and ``distribution`` name the culprit, ``index`` the sample (None for hooks that
+    handle no single sample).
+    """
+
+    def __init__(
+        self, text: str, plugin: str = "", hook: str = "", distribution: str = "", index: int | None = None
+    ) -> None:
+        super().__init__(text, plugin, hook, distribution, index)
+        self.plugin, self.hook, self.distribution, self.index = plugin, hook, distribution, index
+
+
+class LoaderError(CellMapDataError, RuntimeError):
+    """Base of what goes wrong while batches are delivered."""
+
+
+class SampleError(LoaderError):
+    """Reading one sample failed; the message names the sample."""
+
+
+class SampleMismatchError(LoaderError, ValueError):
+    """The samples of one batch do not fit together."""
+
+
+class WorkerDiedError(LoaderError):
+    """A worker process ended while batches were expected of it."""
+
+
+class ShardedTwiceError(LoaderError):
+    """The sequence of samples was split over ranks by the loader and again by someone else."""
+
+
+class StaleIteratorError(LoaderError):
+    """A newer iterator of the same loader took over; this one delivers no more."""
