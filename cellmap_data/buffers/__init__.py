@@ -1,0 +1,12 @@
+"""Memory for batches that is used again and again, and never while anything still refers to it.
+
+A *slot* holds one batch. A *provider* owns the slots: of private memory when the consumer's process reads, of
+a file mapped into several processes when workers do. The consumer gets a *lease*, an array whose death is the
+only thing that returns a slot; tensors made from it keep it alive.
+"""
+
+from cellmap_data.buffers.arena import Arena, BatchMemory
+from cellmap_data.buffers.memory import PrivateMemory, SharedMemory
+from cellmap_data.buffers.slots import BatchSpec, Slot, SlotProvider
+
+__all__ = ["Arena", "BatchMemory", "BatchSpec", "PrivateMemory", "SharedMemory", "Slot", "SlotProvider"]

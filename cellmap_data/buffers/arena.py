@@ -1,0 +1,99 @@
+"""Laying the arrays of one batch out in a slot."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cellmap_data.buffers.memory import Bytes
+
+Allocate = Callable[[str, tuple[int, ...], npt.DTypeLike], npt.NDArray[Any]]
+
+_ALIGN = 64  # a cache line; also what vectorised loads want
+
+
+class Arena:
+    """Hands out parts of a slot one after the other, and fresh memory for what does not fit.
+
+    Parameters
+    ----------
+    root
+        The slot's bytes, shape ``(nbytes,)``; None means that all memory is fresh.
+
+    Attributes
+    ----------
+    needed
+        Bytes asked for so far: what a slot would have to hold.
+    outside
+        Arrays that found no room although there is a slot.
+    """
+
+    def __init__(self, root: Bytes | None = None) -> None:
+        self._root = root
+        self.needed = 0
+        self.outside = 0
+
+    def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """An uninitialised C-contiguous array."""
+        dtype = np.dtype(dtype)
+        nbytes = math.prod(shape) * dtype.itemsize
+        start = self.needed
+        self.needed += -(-nbytes // _ALIGN) * _ALIGN
+        if self._root is None or start + nbytes > self._root.size:
+            self.outside += self._root is not None
+            return np.empty(shape, dtype)
+        return self._root[start : start + nbytes].view(dtype).reshape(shape)
+
+    def offset_of(self, array: npt.NDArray[Any]) -> int | None:
+        """Where in the slot a C-contiguous array lies; None when it lies elsewhere."""
+        if self._root is None or not array.flags.c_contiguous or not array.nbytes:
+            return None
+        offset = array.__array_interface__["data"][0] - self._root.__array_interface__["data"][0]
+        return offset if 0 <= offset <= self._root.size - array.nbytes else None
+
+
+class BatchMemory:
+    """The arrays that the samples of one batch are read into, a row for each sample.
+
+    Several threads may fill different rows at the same time.
+
+    Parameters
+    ----------
+    size
+        The number of samples.
+    arena
+        Where the memory comes from.
+
+    Attributes
+    ----------
+    arrays
+        Name -> array of shape ``(size, ...)``.
+    finished
+        Row -> the sample as it left the last plugin.
+    """
+
+    def __init__(self, size: int, arena: Arena) -> None:
+        self.size = size
+        self.arena = arena
+        self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self.finished: dict[int, Any] = {}
+        self._lock = threading.Lock()
+
+    def rows(self, first: int) -> Allocate:
+        """An allocator for some consecutive samples, the first of which is row ``first``."""
+
+        def allocate(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+            with self._lock:
+                array = self.arrays.get(name)
+                if array is None:
+                    array = self.arena.allocate((self.size, *shape[1:]), dtype)
+                    self.arrays[name] = array
+            part = array[first : first + shape[0]]
+            return part if part.shape == shape and part.dtype == dtype else np.empty(shape, dtype)
+
+        return allocate

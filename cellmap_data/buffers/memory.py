@@ -1,0 +1,189 @@
+"""Where slots live: anonymous pages of this process, or one unlinked file that worker processes map too."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from contextlib import suppress
+from multiprocessing import reduction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cellmap_data.errors import LoaderError, message
+
+Bytes = npt.NDArray[np.uint8]
+
+PAGE = mmap.ALLOCATIONGRANULARITY
+_WORDS = 2048
+_HEADER = -(-_WORDS * 8 // PAGE) * PAGE
+_RUN = 0
+
+
+def round_to_pages(nbytes: int) -> int:
+    """The number of bytes of the whole pages that hold ``nbytes``."""
+    return -(-nbytes // PAGE) * PAGE
+
+
+class PrivateMemory:
+    """Anonymous memory of this process, page-locked for CUDA copies if asked.
+
+    Each block is its own mapping, so a block that is given up goes back to the system at once.
+    """
+
+    def __init__(self, pinned: bool = False) -> None:
+        self._pinned = pinned
+        self._blocks: dict[int, Any] = {}
+
+    def allocate(self, number: int, nbytes: int) -> int:
+        """Make block ``number``; its offset is always 0."""
+        if self._pinned:
+            import torch
+
+            self._blocks[number] = memoryview(torch.empty(nbytes, dtype=torch.uint8, pin_memory=True).numpy())
+        else:
+            self._blocks[number] = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return 0
+
+    def open(self, number: int, offset: int, nbytes: int) -> Bytes:
+        """A new array over a block; arrays made from it keep it alive."""
+        return np.frombuffer(self._blocks[number], dtype=np.uint8, offset=offset, count=nbytes)
+
+    def discard(self, number: int, offset: int, nbytes: int) -> None:  # noqa: ARG002 - same as SharedMemory
+        """Give up a block nothing refers to."""
+        del self._blocks[number]
+
+    def held(self, number: int) -> bool:  # noqa: ARG002 - same as SharedMemory
+        """Whether another process still uses a block: never."""
+        return False
+
+
+class SharedMemory:
+    """One unlinked file, mapped block by block, reached by workers through its passed-on descriptor.
+
+    The file lies in the shared-memory file system where there is one with room, else in the temporary
+    folder. It has no name, so nothing is left behind however the processes end. Its header holds 64-bit
+    words: the number of the current run, and for each block whether a worker still refers to it.
+    """
+
+    def __init__(self, pinned: bool = False) -> None:
+        self._pinned = pinned
+        self._fd = _unlinked_file()
+        self._size = _HEADER
+        os.ftruncate(self._fd, _HEADER)
+        self._map_header()
+
+    def _map_header(self) -> None:
+        self._header = mmap.mmap(self._fd, _HEADER)
+        self._words = memoryview(self._header).cast("q")
+        self._maps: dict[int, tuple[int, mmap.mmap]] = {}
+        self._pid = os.getpid()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _attach, (reduction.DupFd(self._fd),)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            os.close(self._fd)
+        if self._pinned and self._pid == os.getpid():
+            for _, mapped in self._maps.values():
+                _page_unlock(mapped)
+
+    @property
+    def run(self) -> int:
+        """The run whose plans are worth reading; workers skip the plans of any other."""
+        return self._words[_RUN]
+
+    @run.setter
+    def run(self, number: int) -> None:
+        self._words[_RUN] = number
+
+    def allocate(self, number: int, nbytes: int) -> int:
+        """Grow the file by block ``number``, its pages reserved, and return the offset.
+
+        Raises
+        ------
+        LoaderError
+            When the file system is full. Without the reservation the first write would end the process.
+        """
+        if number + 1 >= _WORDS:
+            raise LoaderError(f"more than {_WORDS - 1} batches in shared memory at once: are old ones kept?")
+        offset = self._size
+        try:
+            os.posix_fallocate(self._fd, offset, nbytes)
+        except OSError as error:
+            raise LoaderError(
+                message(
+                    "no room for a batch in shared memory",
+                    expected=f"{nbytes / 2**20:.0f} MiB free beside {offset / 2**20:.0f} MiB in use",
+                    got=str(error),
+                    hint="enlarge /dev/shm, or ask for smaller batches, fewer workers or a lower prefetch_factor",
+                )
+            ) from error
+        self._size += nbytes
+        return offset
+
+    def open(self, number: int, offset: int, nbytes: int) -> Bytes:
+        """A new array over a block, mapped on first use in this process."""
+        known = self._maps.get(number)
+        if known is None or known[0] != offset:
+            mapped = mmap.mmap(self._fd, nbytes, offset=offset)
+            self._maps[number] = known = offset, mapped
+            if self._pinned and self._pid == os.getpid():
+                _page_lock(mapped, nbytes)
+        return np.frombuffer(known[1], dtype=np.uint8, count=nbytes)
+
+    def discard(self, number: int, offset: int, nbytes: int) -> None:
+        """Give the pages of a block back to the system, for every process that maps it."""
+        known = self._maps.pop(number, None)
+        mapped = known[1] if known else mmap.mmap(self._fd, nbytes, offset=offset)
+        if self._pinned and known:
+            _page_unlock(mapped)
+        with suppress(OSError):  # a file system without holes keeps the pages until the file is closed
+            mapped.madvise(mmap.MADV_REMOVE)
+
+    def held(self, number: int) -> bool:
+        """Whether a worker still refers to a block it has filled."""
+        return self._words[number + 1] != 0
+
+    def hold(self, number: int, count: int) -> None:
+        """Add ``count`` to the references a worker says it has to a block."""
+        self._words[number + 1] += count
+
+    def forget_holders(self) -> None:
+        """Drop what workers said they refer to, once none of them is left."""
+        for number in range(1, _WORDS):
+            self._words[number] = 0
+
+
+def _attach(duplicate: Any) -> SharedMemory:
+    self = SharedMemory.__new__(SharedMemory)
+    self._fd = duplicate.detach()
+    self._pinned = False
+    self._size = 0
+    self._map_header()
+    return self
+
+
+def _unlinked_file() -> int:
+    folder = Path("/dev/shm")
+    usable = folder.is_dir() and os.access(folder, os.W_OK)
+    with tempfile.TemporaryFile(dir=folder if usable else None) as file:
+        return os.dup(file.fileno())
+
+
+def _page_lock(mapped: mmap.mmap, nbytes: int) -> None:
+    import torch
+
+    address = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
+    torch.cuda.check_error(torch.cuda.cudart().cudaHostRegister(address, nbytes, 0))
+
+
+def _page_unlock(mapped: mmap.mmap) -> None:
+    import torch
+
+    address = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
+    torch.cuda.check_error(torch.cuda.cudart().cudaHostUnregister(address))

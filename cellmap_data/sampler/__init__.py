@@ -1,0 +1,14 @@
+"""Which sample comes when, and which random numbers it gets: all of it arithmetic on (seed, epoch, k)."""
+
+from cellmap_data.sampler.draws import Draw, SampleIndex, Stream, generator_for
+from cellmap_data.sampler.orders import Order, SequentialOrder, ShuffledOrder
+
+__all__ = [
+    "Draw",
+    "Order",
+    "SampleIndex",
+    "SequentialOrder",
+    "ShuffledOrder",
+    "Stream",
+    "generator_for",
+]
