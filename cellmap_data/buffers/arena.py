@@ -35,6 +35,8 @@ class Arena:
 
     def __init__(self, root: Bytes | None = None) -> None:
         self._root = root
+        self._used = 0
+        self._elsewhere: set[int] = set()
         self.needed = 0
         self.outside = 0
 
@@ -42,19 +44,32 @@ class Arena:
         """An uninitialised C-contiguous array."""
         dtype = np.dtype(dtype)
         nbytes = math.prod(shape) * dtype.itemsize
-        start = self.needed
-        self.needed += -(-nbytes // _ALIGN) * _ALIGN
+        room = -(-nbytes // _ALIGN) * _ALIGN
+        self.needed += room
+        start = self._used
         if self._root is None or start + nbytes > self._root.size:
+            array = np.empty(shape, dtype)
+            self._elsewhere.add(_address(array))
             self.outside += self._root is not None
-            return np.empty(shape, dtype)
+            return array
+        self._used += room
         return self._root[start : start + nbytes].view(dtype).reshape(shape)
+
+    def found_no_room(self, array: npt.NDArray[Any]) -> bool:
+        """Whether an array was allocated here, but not in the slot."""
+        return _address(array) in self._elsewhere
 
     def offset_of(self, array: npt.NDArray[Any]) -> int | None:
         """Where in the slot a C-contiguous array lies; None when it lies elsewhere."""
         if self._root is None or not array.flags.c_contiguous or not array.nbytes:
             return None
-        offset = array.__array_interface__["data"][0] - self._root.__array_interface__["data"][0]
+        offset = _address(array) - _address(self._root)
         return offset if 0 <= offset <= self._root.size - array.nbytes else None
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 class BatchMemory:

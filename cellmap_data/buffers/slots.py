@@ -65,7 +65,8 @@ class SlotProvider:
         self._spare_numbers: list[int] = []
         self._returned: deque[tuple[Slot, int]] = deque()
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """The number of slots there are, free and in use."""
         return len(self._slots)
 

@@ -1,0 +1,104 @@
+"""Samples to a batch: nothing is copied that already lies where the batch is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import default_collate
+
+from cellmap_data.buffers import Arena, BatchMemory
+from cellmap_data.errors import SampleMismatchError, message
+
+
+def collate(samples: Sequence[Any], memory: BatchMemory | None = None) -> Any:
+    """Stack the samples of a batch.
+
+    Tensors and arrays of one shape are stacked along a new first axis; anything else, and tensors of
+    differing shape, become a list. Samples that are no mappings go to torch's ``default_collate``.
+
+    Parameters
+    ----------
+    samples
+        Mappings with the same keys.
+    memory
+        What the samples were read into. A field whose tensors still lie there, row by row, is taken as it
+        is; others are copied there if they fit.
+
+    Raises
+    ------
+    SampleMismatchError
+        When samples differ in their keys, or in the dtype of a field.
+    """
+    if not isinstance(samples[0], Mapping):
+        return default_collate(list(samples))
+    memory = memory or BatchMemory(len(samples), Arena())
+    keys = samples[0].keys()
+    for row, sample in enumerate(samples):
+        if sample.keys() != keys:
+            raise SampleMismatchError(
+                message(
+                    "the samples of a batch have different keys",
+                    place=f"sample {row} of the batch, idx {sample.get('idx')}",
+                    expected=sorted(keys),
+                    got=sorted(sample.keys()),
+                )
+            )
+    return {key: _field(key, [sample[key] for sample in samples], memory) for key in keys}
+
+
+def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
+    if not all(isinstance(value, (torch.Tensor, np.ndarray)) for value in values):
+        return values
+    tensors = [torch.as_tensor(value) for value in values]
+    if any(tensor.shape != tensors[0].shape for tensor in tensors):
+        return tensors
+    for row, tensor in enumerate(tensors):
+        if tensor.dtype != tensors[0].dtype:
+            raise SampleMismatchError(
+                message(
+                    "a field has another dtype in some samples of a batch",
+                    place=f"{key!r} of sample {row} of the batch",
+                    expected=tensors[0].dtype,
+                    got=tensor.dtype,
+                    hint="a transform that only sometimes runs should keep the dtype",
+                )
+            )
+    return _stack(key, tensors, memory)
+
+
+def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.Tensor:
+    first = tensors[0]
+    home = memory.arrays.get(key)
+    if home is not None and home.shape == (len(tensors), *first.shape):
+        batch = torch.from_numpy(home)
+        if batch.dtype == first.dtype:
+            return _settle(batch, tensors)
+    if first.device.type != "cpu" or first.dtype == torch.bfloat16:
+        return torch.stack(tensors)
+    shape = (len(tensors), *first.shape)
+    batch = torch.from_numpy(memory.arena.allocate(shape, torch.empty(0, dtype=first.dtype).numpy().dtype))
+    return torch.stack([tensor.detach() for tensor in tensors], out=batch)
+
+
+def _settle(batch: torch.Tensor, tensors: list[torch.Tensor]) -> torch.Tensor:
+    """Put each tensor in its row; one that is there stays, one that lies elsewhere in the batch is cloned first."""
+    astray = {
+        row: tensor.clone() if _overlaps(batch, tensor) else tensor
+        for row, tensor in enumerate(tensors)
+        if not _is_row(batch[row], tensor)
+    }
+    for row, tensor in astray.items():
+        batch[row].copy_(tensor.detach())
+    return batch
+
+
+def _is_row(row: torch.Tensor, tensor: torch.Tensor) -> bool:
+    return tensor.data_ptr() == row.data_ptr() and tensor.stride() == row.stride()
+
+
+def _overlaps(batch: torch.Tensor, tensor: torch.Tensor) -> bool:
+    start, size = batch.data_ptr(), batch.numel() * batch.element_size()
+    return tensor.device == batch.device and start <= tensor.data_ptr() < start + size

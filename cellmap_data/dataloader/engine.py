@@ -1,0 +1,158 @@
+"""The joint between hooks, memory and a stock DataLoader.
+
+``Engine.torch_loader`` is a DataLoader without workers. Its batch sampler yields tickets, its dataset returns
+them untouched, and its collate function exchanges a ticket for the batch: that is the one place that every
+way of iterating passes exactly once, in the consumer's thread, whatever a training framework wraps around
+it. Tickets may be dropped, cut or made up by foreign code on the way; one that is not recognised is read on
+the spot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.dataloader.reading import BatchReader, fields_of
+from cellmap_data.dataloader.relay import HookRelay
+from cellmap_data.dataloader.report import Report
+from cellmap_data.dataloader.run import Run
+from cellmap_data.dataloader.schedule import Clock, Schedule, Ticket
+from cellmap_data.dataloader.sources import LocalSource, Source
+from cellmap_data.sampler import Draw, SampleIndex
+
+
+class Engine:
+    """Everything behind ``loader.loader``.
+
+    Parameters
+    ----------
+    owner
+        Gives what epoch hooks are told is the loader.
+    reader
+        What reads a batch, with its hooks.
+    source, local
+        Where the batches of an epoch come from, and what reads single batches in between.
+    schedule
+        The batches of an epoch.
+    clock
+        Seed and epoch.
+    device
+        Asked for each batch, and passed to ``post_collate``.
+    """
+
+    def __init__(
+        self,
+        owner: Callable[[], Any],
+        reader: BatchReader,
+        source: Source,
+        local: LocalSource,
+        schedule: Schedule,
+        clock: Clock,
+        device: Callable[[], torch.device],
+    ) -> None:
+        self._owner, self._reader, self._hooks = owner, reader, reader.hooks
+        self._source, self._local, self._clock, self._device = source, local, clock, device
+        self._run: Run | None = None
+        self.schedule = schedule
+        self.report = Report()
+
+    def torch_loader(self, batch_size: int | None, drop_last: bool) -> DataLoader[Any]:
+        """The stock DataLoader; it keeps the engine alive, not the other way round."""
+        return DataLoader(
+            TicketDataset(self._reader.dataset),  # type: ignore[arg-type]
+            batch_sampler=Tickets(self, batch_size, drop_last),  # type: ignore[arg-type]
+            collate_fn=self.exchange,
+        )
+
+    def begin(self) -> Run:
+        """A new run; the one before it is closed."""
+        self.end()
+        seed, epoch = self._clock.seed, self._clock.epoch
+        self._clock.epoch += 1
+        batches, sharded = self.schedule.batches(seed, epoch), self.schedule.world_size > 1
+        self._run = Run(self._owner, self._hooks, self._source, self.report, batches, epoch, sharded)
+        return self._run
+
+    def end(self) -> None:
+        """Close the run, if there is one."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.supersede()
+
+    def close(self) -> None:
+        """Close the run and end all workers."""
+        self.end()
+        self._source.close()
+
+    def exchange(self, ticket: Sequence[int]) -> Any:
+        """A ticket for its batch, after ``post_collate``; any error ends the run."""
+        run = self._run
+        try:
+            number = run.number_of(list(ticket)) if run else None
+            if run is None or number is None:
+                return self._transform(self._local.read_now(self._planned(ticket)))
+            batch = self._transform(run.deliver(number))
+            run.hand_over(batch)
+            return batch
+        except BaseException:
+            if run is not None:
+                run.end()
+            raise
+
+    def read_now(self, indices: Sequence[int]) -> Any:
+        """The batch of some dataset indices, read by the caller, with every hook of a batch."""
+        batch = self._transform(self._local.read_now(self._planned(indices)))
+        self._hooks.post_batch(batch=fields_of(batch))
+        return batch
+
+    def _planned(self, indices: Sequence[int]) -> Ticket:
+        seed, epoch = self._clock.seed, self._clock.epoch
+        return [i if isinstance(i, SampleIndex) else SampleIndex(i, Draw(seed, epoch, i)) for i in indices]
+
+    def _transform(self, delivery: Delivery) -> Any:
+        start = time.perf_counter()
+        is_train = self._reader.is_train
+        batch = self._hooks.post_collate(batch=delivery.batch, device=self._device(), is_train=is_train)
+        self.report.seconds["post_collate"] += time.perf_counter() - start
+        return batch
+
+
+class TicketDataset:
+    """The dataset of the stock DataLoader: it hands tickets on instead of reading them.
+
+    ``dataset`` is the real one, and so is what single indices give.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]
+
+    def __getitems__(self, ticket: Ticket) -> Ticket:
+        """The ticket itself."""
+        return ticket
+
+
+class Tickets:
+    """The batch sampler of the stock DataLoader: each iteration is a run.
+
+    ``batch_size`` and ``drop_last`` are there for frameworks that ask a batch sampler for them.
+    """
+
+    def __init__(self, engine: Engine, batch_size: int | None, drop_last: bool) -> None:
+        self._engine, self.batch_size, self.drop_last = engine, batch_size, drop_last
+
+    def __iter__(self) -> Iterator[Ticket]:
+        return self._engine.begin().tickets()
+
+    def __len__(self) -> int:
+        return len(self._engine.schedule)

@@ -1,0 +1,242 @@
+"""The plain loader: reads, collates, reuses memory; knows no plugin."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, Sampler
+
+from cellmap_data.buffers import BatchSpec
+from cellmap_data.dataloader.collate import collate
+from cellmap_data.dataloader.engine import Engine
+from cellmap_data.dataloader.options import TorchOptions
+from cellmap_data.dataloader.reading import BatchReader
+from cellmap_data.dataloader.relay import HookRelay, NoPlugins
+from cellmap_data.dataloader.report import Report
+from cellmap_data.dataloader.schedule import ArithmeticSchedule, Clock, SamplerSchedule, Schedule
+from cellmap_data.dataloader.sources import LocalSource, Source, WorkerSource
+from cellmap_data.device.device_manager import DeviceManager
+from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.sampler import Order, SequentialOrder, ShuffledOrder
+
+SamplerLike = Sampler[Any] | Iterable[int] | Callable[[], Iterable[int]]
+
+
+class CellMapDataLoader:
+    """Batches of a dataset for PyTorch.
+
+    ``for batch in loader`` and ``for batch in loader.loader`` are the same thing; ``loader.loader`` is a
+    stock ``torch.utils.data.DataLoader``. A batch is a dict: ``"idx"`` int64 ``[B]``, each input
+    ``[B, 1, *spatial]``, each target ``[B, n_classes, *spatial]``; fields that are no tensors are lists. The
+    memory of a batch is used again when nothing refers to it any more.
+
+    Sample k of an epoch is a function of (seed, epoch, k): the same for any number of workers.
+
+    Parameters
+    ----------
+    dataset
+        A map-style dataset.
+    classes
+        Names of the label classes; None takes the dataset's.
+    batch_size
+        Samples in a batch.
+    num_workers
+        Processes that read; with 0 this process reads.
+    weighted_sampler
+        Draw with the dataset's own ``get_weighted_sampler(batch_size=, rng=)``.
+    sampler
+        Indices in the order to use, or a callable that gives them anew at each :meth:`refresh`. None =
+        shuffled without replacement in training, in sequence otherwise.
+    is_train
+        Whether transforms and plugins should augment.
+    rng
+        Its ``initial_seed()`` is the seed. None = the dataset's ``seed``, else ``torch.initial_seed()``.
+    device
+        The device of the model. This loader delivers on the CPU; plugins may move batches there.
+    iterations_per_epoch
+        Batches of an epoch; None = every position once.
+    **torch_options
+        As for ``torch.utils.data.DataLoader``: pin_memory, drop_last, persistent_workers, prefetch_factor,
+        timeout, worker_init_fn, multiprocessing_context, collate_fn, batch_sampler, shuffle.
+
+    Raises
+    ------
+    ConfigurationError
+        When arguments contradict each other, a keyword is unknown, or the dataset is an IterableDataset.
+
+    Attributes
+    ----------
+    loader
+        The stock DataLoader.
+    hooks
+        What the loader calls where a plugin could take part.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        classes: Sequence[str] | None = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+        weighted_sampler: bool = False,
+        sampler: SamplerLike | None = None,
+        is_train: bool = True,
+        rng: torch.Generator | None = None,
+        device: str | torch.device | None = None,
+        iterations_per_epoch: int | None = None,
+        **torch_options: Any,
+    ) -> None:
+        if isinstance(dataset, IterableDataset):
+            raise ConfigurationError(
+                message(
+                    "a loader needs to know the positions of its dataset",
+                    expected="a dataset with __getitem__ and __len__",
+                    got=f"the IterableDataset {type(dataset).__name__}",
+                )
+            )
+        self.dataset = dataset
+        self.classes = classes if classes is not None else getattr(dataset, "classes", None)
+        self.batch_size, self.num_workers, self.is_train = batch_size, num_workers, is_train
+        self.weighted_sampler, self.sampler, self.rng = weighted_sampler, sampler, rng
+        self.iterations_per_epoch = iterations_per_epoch
+        self.device_manager = DeviceManager(device)
+        self._options = TorchOptions.checked(torch_options, num_workers)
+        self._clock = Clock(rng.initial_seed() if rng is not None else getattr(dataset, "seed", None))
+        self.hooks: HookRelay = NoPlugins()
+        self._engine: Engine | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Apply what was assigned to ``sampler``, ``batch_size``, ``num_workers``, ``dataset``, ``is_train``.
+
+        Iteration in progress is closed, workers end, a callable ``sampler`` is called again.
+        """
+        if self._engine is not None:
+            self._engine.close()
+        reader = BatchReader(self.dataset, self.hooks, self.is_train, self._options.collate_fn)
+        local = LocalSource(reader, self._batch_spec(shared=False), self._window())
+        this, clock = weakref.ref(self), self._clock
+        self._engine = Engine(
+            owner=this,
+            reader=reader,
+            source=self._source(reader) if self.num_workers else local,
+            local=local,
+            schedule=self._schedule(),
+            clock=clock,
+            device=_device_of(self.device_manager),
+        )
+        self.loader: DataLoader[Any] = self._engine.torch_loader(self.batch_size, self._options.drop_last)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)
+
+    def __len__(self) -> int:
+        """The number of batches of an epoch."""
+        return len(self.loader)
+
+    def __getitem__(self, indices: int | Sequence[int]) -> Any:
+        """The batch of these dataset indices, read here and now; epoch hooks do not fire."""
+        return self._running.read_now([indices] if isinstance(indices, int) else list(indices))
+
+    def __enter__(self) -> CellMapDataLoader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End iteration and workers. The loader can be used again."""
+        self._running.close()
+
+    def report(self) -> Report:
+        """What has been delivered and where the time went, since the last :meth:`refresh`."""
+        return self._running.report
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next iteration be this epoch; each iteration advances it by one."""
+        self._clock.epoch = epoch
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model."""
+        return self.device_manager.device
+
+    @device.setter
+    def device(self, device: str | torch.device) -> None:
+        self.to(device)
+
+    def to(self, device: str | torch.device, non_blocking: bool = True) -> CellMapDataLoader:  # noqa: ARG002
+        """Say where the model is; returns the loader. ``non_blocking`` is accepted for callers that pass it."""
+        self.device_manager.device = torch.device(device)
+        return self
+
+    @staticmethod
+    def collate_fn(samples: Sequence[Any]) -> Any:
+        """A batch of samples, in fresh memory."""
+        return collate(samples)
+
+    @property
+    def _running(self) -> Engine:
+        assert self._engine is not None, "refresh() made it"
+        return self._engine
+
+    def _window(self) -> int:
+        """How many samples ahead plugins are told what will be read."""
+        return 0
+
+    def _batch_spec(self, shared: bool) -> BatchSpec:
+        return BatchSpec(shared, pinned=self._options.pin_memory and torch.cuda.is_available())
+
+    def _source(self, reader: BatchReader) -> Source:
+        spec = self._batch_spec(shared=True)
+        return WorkerSource(reader, spec, self._clock, self._options.for_workers(self.num_workers))
+
+    def _schedule(self) -> Schedule:
+        options, count = self._options, self.iterations_per_epoch
+        if options.batch_sampler is not None:
+            return SamplerSchedule(options.batch_sampler, batched=True, count=count)
+        sampler = self._chosen_sampler()
+        if sampler is not None:
+            return SamplerSchedule(sampler, self.batch_size, options.drop_last, count=count)
+        size, (rank, world) = len(self.dataset), _rank()
+        shuffle = self.is_train if options.shuffle is None else options.shuffle
+
+        def order(seed: int) -> Order:
+            return ShuffledOrder(size, seed) if shuffle else SequentialOrder(size)
+
+        total = size if count is None else count * self.batch_size * world
+        return ArithmeticSchedule(order, total, self.batch_size, options.drop_last, rank, world)
+
+    def _chosen_sampler(self) -> Iterable[int] | None:
+        if not self.weighted_sampler:
+            sampler = self.sampler
+            return sampler() if callable(sampler) and not isinstance(sampler, Iterable) else sampler
+        if self.sampler is not None:
+            raise ConfigurationError(
+                message("weighted_sampler and sampler exclude each other", hint="leave one of them out")
+            )
+        if not hasattr(self.dataset, "get_weighted_sampler"):
+            raise ConfigurationError(
+                message(
+                    "the dataset does not say how to weight its samples",
+                    expected="a dataset with get_weighted_sampler(batch_size=, rng=)",
+                    got=type(self.dataset).__name__,
+                    hint="pass a sampler, for example torch.utils.data.WeightedRandomSampler",
+                )
+            )
+        weighted: Iterable[int] = self.dataset.get_weighted_sampler(batch_size=self.batch_size, rng=self.rng)
+        return weighted
+
+
+def _device_of(manager: DeviceManager) -> Callable[[], torch.device]:
+    return lambda: manager.device
+
+
+def _rank() -> tuple[int, int]:
+    distributed = torch.distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1

@@ -1,0 +1,60 @@
+"""The keywords of torch's DataLoader, as far as they mean something here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from multiprocessing.context import BaseContext
+from typing import Any
+
+from cellmap_data.errors import ConfigurationError, message
+
+_FOR_WORKERS = ("persistent_workers", "prefetch_factor", "timeout", "worker_init_fn", "multiprocessing_context")
+
+
+@dataclass(frozen=True, slots=True)
+class TorchOptions:
+    """Options a user may pass through to torch; names and defaults are torch's."""
+
+    pin_memory: bool = False
+    drop_last: bool = False
+    persistent_workers: bool = False
+    prefetch_factor: int | None = None
+    timeout: float = 0
+    worker_init_fn: Callable[[int], None] | None = None
+    multiprocessing_context: str | BaseContext | None = None
+    collate_fn: Callable[[list[Any]], Any] | None = None
+    batch_sampler: Iterable[list[int]] | None = None
+    shuffle: bool | None = None
+
+    @classmethod
+    def checked(cls, given: dict[str, Any], num_workers: int) -> TorchOptions:
+        """The options of ``given``, all faults reported at once.
+
+        Raises
+        ------
+        ConfigurationError
+            For a keyword that is not known, and for one that needs workers where there are none.
+        """
+        known = [field.name for field in fields(cls)]
+        faults = [f"{name!r} is not known{_nearest(name, known)}" for name in given if name not in known]
+        if num_workers < 0:
+            faults.append(f"num_workers is {num_workers}")
+        if num_workers == 0:
+            needing = ("persistent_workers", "prefetch_factor", "multiprocessing_context")
+            faults += [f"{name!r} needs num_workers > 0" for name in needing if given.get(name)]
+        if faults:
+            raise ConfigurationError(
+                message("a loader cannot use these arguments", got="; ".join(faults), expected=", ".join(known))
+            )
+        return cls(**given)
+
+    def for_workers(self, num_workers: int) -> dict[str, Any]:
+        """Arguments of the DataLoader that starts the workers."""
+        return {"num_workers": num_workers} | {name: getattr(self, name) for name in _FOR_WORKERS}
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    match = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {match[0]!r}?)" if match else ""

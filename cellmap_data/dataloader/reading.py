@@ -1,0 +1,186 @@
+"""From indices to a batch, in the process that reads: the hooks around one read."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Subset
+
+from cellmap_data.buffers import Arena, BatchMemory
+from cellmap_data.buffers.arena import Allocate
+from cellmap_data.buffers.memory import Bytes
+from cellmap_data.dataloader.collate import collate
+from cellmap_data.dataloader.relay import HookRelay
+from cellmap_data.errors import LoaderError, message
+from cellmap_data.sampler import SampleIndex, Stream, generator_for
+
+
+class PlannedIndex(SampleIndex):
+    """An index that also knows its batch and its row there.
+
+    The reference is weak, so a plugin may collect indices without keeping batches alive. It does not travel:
+    pickled, this is a plain SampleIndex.
+    """
+
+    batch: Callable[[], PlannedBatch | None]
+    row: int
+
+
+class PlannedBatch:
+    """The indices of one batch and the memory its samples go to.
+
+    Attributes
+    ----------
+    seconds
+        Time spent, by stage; appended to by every thread that reads for this batch.
+    """
+
+    def __init__(self, indices: Sequence[SampleIndex], root: Bytes | None = None) -> None:
+        self.memory = BatchMemory(len(indices), Arena(root))
+        self.indices: list[PlannedIndex] = []
+        self.seconds: list[tuple[str, float]] = []
+        for row, index in enumerate(indices):
+            planned = PlannedIndex(index, index.draw)
+            planned.batch, planned.row = weakref.ref(self), row
+            self.indices.append(planned)
+
+
+class BatchReader:
+    """Reads batches of a dataset with the hooks that belong to reading.
+
+    Parameters
+    ----------
+    dataset
+        Anything with ``read_batch``, ``__getitems__`` or ``__getitem__``.
+    hooks
+        The plugins.
+    is_train
+        Passed on to ``post_sample``.
+    collate_fn
+        What makes a batch of samples; None for :func:`cellmap_data.dataloader.collate.collate`.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        hooks: HookRelay,
+        is_train: bool,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+    ) -> None:
+        self.dataset, self.hooks, self.is_train, self.collate_fn = dataset, hooks, is_train, collate_fn
+
+    def view(self) -> FinishedSamples:
+        """A new face of the dataset for hooks; a sequence of batches read in order has one of its own."""
+        return FinishedSamples(self.dataset, self.hooks, self.is_train)
+
+    def read(self, view: FinishedSamples, planned: PlannedBatch) -> Any:
+        """The finished batch of indices that were announced with ``pre_batch``."""
+        indices = planned.indices
+        answer = self.hooks.load_samples(dataset=view, indices=indices)
+        samples = view.__getitems__(indices) if answer is None else self._checked(answer, view, planned)
+        start = time.perf_counter()
+        batch = collate(samples, planned.memory) if self.collate_fn is None else self.collate_fn(samples)
+        planned.seconds.append(("collate", time.perf_counter() - start))
+        return batch
+
+    def _checked(self, answer: Sequence[Any], view: FinishedSamples, planned: PlannedBatch) -> list[Any]:
+        if len(answer) != len(planned.indices):
+            raise LoaderError(
+                message(
+                    "load_samples answered with a wrong number of samples",
+                    expected=len(planned.indices),
+                    got=len(answer),
+                    hint="return one sample for each index, or None to decline",
+                )
+            )
+        finished = planned.memory.finished
+        return [
+            sample if finished.get(index.row) is sample else view.finish(sample, index)
+            for sample, index in zip(answer, planned.indices, strict=True)
+        ]
+
+
+class FinishedSamples:
+    """A dataset whose samples come with ``post_sample`` already done, in the thread that reads them.
+
+    This is the ``dataset`` that hooks are given. It reads into the memory of the batch the indices were
+    planned for; indices it does not know are read into fresh memory. Other attributes are the dataset's.
+    """
+
+    def __init__(self, dataset: Any, hooks: HookRelay, is_train: bool) -> None:
+        self._dataset, self._hooks, self._is_train = dataset, hooks, is_train
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dataset, name)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Read and finish the samples of ``indices``."""
+        batch = _batch_of(indices)
+        start = time.perf_counter()
+        samples = _read(self._dataset, indices, _allocator(batch, indices))
+        read = time.perf_counter()
+        finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
+        if batch is not None:
+            batch.seconds += [("read", read - start), ("post_sample", time.perf_counter() - read)]
+        return finished
+
+    def finish(self, sample: Any, index: int) -> Any:
+        """Run ``post_sample`` on one sample."""
+        draw = getattr(index, "draw", None)
+        if draw is not None and self._hooks.answers("post_sample"):
+            rng = generator_for(draw, Stream.POST_SAMPLE)
+            sample = self._hooks.post_sample(sample=sample, index=index, rng=rng, is_train=self._is_train)
+        batch = index.batch() if isinstance(index, PlannedIndex) else None
+        if batch is not None and isinstance(index, PlannedIndex):
+            batch.memory.finished[index.row] = sample
+        return sample
+
+
+def _read(dataset: Any, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:
+    while type(dataset) is Subset:
+        indices = [_moved(index, dataset.indices[index]) for index in indices]
+        dataset = dataset.dataset
+    if hasattr(dataset, "read_batch"):
+        samples: Sequence[Any] = dataset.read_batch(indices, allocate)
+        return samples
+    if hasattr(dataset, "__getitems__"):
+        samples = dataset.__getitems__(indices)
+        return samples
+    return [dataset[index] for index in indices]
+
+
+def _moved(index: int, to: int) -> int:
+    return index.at(to) if isinstance(index, SampleIndex) else to
+
+
+def _batch_of(indices: Sequence[int]) -> PlannedBatch | None:
+    """The batch that indices were planned for, if it is one and the same."""
+    batches = {index.batch() if isinstance(index, PlannedIndex) else None for index in indices}
+    return batches.pop() if len(batches) == 1 else None
+
+
+def _allocator(batch: PlannedBatch | None, indices: Sequence[int]) -> Allocate:
+    """Memory for the samples of ``indices``: rows of their batch if they are neighbours there."""
+    rows = [index.row for index in indices if isinstance(index, PlannedIndex)]
+    if batch is None or rows != list(range(rows[0], rows[0] + len(rows))):
+        return _fresh
+    return batch.memory.rows(rows[0])
+
+
+def _fresh(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:  # noqa: ARG001
+    return np.empty(shape, dtype)
+
+
+def fields_of(batch: Any) -> Mapping[str, Any]:
+    """A batch as named fields; one that is no mapping becomes the only field, named ``""``."""
+    return batch if isinstance(batch, Mapping) else {"": batch}

@@ -1,0 +1,177 @@
+"""One pass over a loader: tickets go out to whoever iterates, batches come back, hooks fire around them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.dataloader.relay import HookRelay
+from cellmap_data.dataloader.report import Report
+from cellmap_data.dataloader.reading import fields_of
+from cellmap_data.dataloader.schedule import Ticket
+from cellmap_data.dataloader.sources import Source
+from cellmap_data.errors import ShardedTwiceError, StaleIteratorError, message
+from cellmap_data.sampler import SampleIndex
+
+
+class Run:
+    """The state of one epoch while it is iterated.
+
+    Parameters
+    ----------
+    owner
+        Gives what ``pre_epoch`` and ``post_epoch`` are told is the loader.
+    hooks, source, report
+        Who is told, who reads, who keeps count.
+    batches
+        The tickets of the epoch.
+    sharded
+        Whether the tickets are one rank's share of the epoch.
+    """
+
+    def __init__(
+        self,
+        owner: Callable[[], Any],
+        hooks: HookRelay,
+        source: Source,
+        report: Report,
+        batches: Iterator[Ticket],
+        epoch: int,
+        sharded: bool,
+    ) -> None:
+        self.epoch = epoch
+        self._owner, self._hooks, self._source, self._report = owner, hooks, source, report
+        self._tickets, self._sharded = _Tickets(batches), sharded
+        self._wanted: int | None = None
+        self._delivered: Any = None
+        self._delivered_at = 0.0
+        self._state: Literal["new", "running", "ended", "superseded"] = "new"
+
+    def tickets(self) -> Iterator[Ticket]:
+        """What the batch sampler yields; everything that happens between batches happens here."""
+        try:
+            self._begin()
+            number = 0
+            while self._goes_on() and (ticket := self._tickets.at(number)) is not None:
+                yield ticket
+                if self._goes_on():
+                    self._settle()
+                number += 1
+        finally:
+            self.end()
+
+    def number_of(self, ticket: list[int]) -> int | None:
+        """The batch number of a ticket that came back unchanged and in order; None for any other."""
+        first = ticket[0] if ticket else None
+        if self._state != "running" or not isinstance(first, SampleIndex):
+            return None
+        wanted = 0 if self._wanted is None else self._wanted
+        return self._tickets.find(ticket, wanted)
+
+    def deliver(self, number: int) -> Delivery:
+        """The batch of a number, from the source.
+
+        Raises
+        ------
+        ShardedTwiceError
+            When tickets are missing in between although this rank already has only its own share.
+        """
+        start = time.perf_counter()
+        if self._wanted is None:
+            self._source.start(self._tickets.at, number)
+        elif number > self._wanted and self._sharded:
+            raise ShardedTwiceError(
+                message(
+                    "the batches of this rank were split over ranks once more",
+                    expected=f"batch {self._wanted} of this rank",
+                    got=f"batch {number}",
+                    hint="let one party split: either this loader or the framework that wraps loader.loader",
+                )
+            )
+        delivery = self._source.get(number)
+        self._wanted = number + 1
+        self._tickets.forget(self._wanted)
+        self._report.add(delivery, time.perf_counter() - start)
+        return delivery
+
+    def hand_over(self, batch: Any) -> None:
+        """Remember what the consumer has in hand, for ``post_batch``."""
+        self._delivered, self._delivered_at = batch, time.perf_counter()
+
+    def supersede(self) -> None:
+        """End this run because another begins."""
+        if self._state in ("new", "running"):
+            self.end()
+            self._state = "superseded"
+
+    def end(self) -> None:
+        """End the run, once: the last batch is settled, the source is released, ``post_epoch`` fires."""
+        if self._state != "running":
+            self._state = "ended" if self._state == "new" else self._state
+            return
+        self._state = "ended"
+        try:
+            self._settle()
+        finally:
+            try:
+                self._source.finish()
+            finally:
+                self._hooks.post_epoch(loader=self._owner(), epoch=self.epoch)
+
+    def _begin(self) -> None:
+        if self._state == "new":
+            self._state = "running"
+            self._hooks.pre_epoch(loader=self._owner(), epoch=self.epoch)
+
+    def _goes_on(self) -> bool:
+        if self._state == "superseded":
+            raise StaleIteratorError(
+                message(
+                    "this iterator was closed because a newer one was made from the same loader",
+                    hint="make a second loader to iterate twice at the same time",
+                )
+            )
+        return self._state == "running"
+
+    def _settle(self) -> None:
+        batch, self._delivered = self._delivered, None
+        if batch is not None:
+            self._report.seconds["step"] += time.perf_counter() - self._delivered_at
+            self._hooks.post_batch(batch=fields_of(batch))
+
+
+class _Tickets:
+    """The tickets of an epoch, made once and read by two: the iterator, and the source that is ahead of it."""
+
+    def __init__(self, batches: Iterator[Ticket]) -> None:
+        self._batches = batches
+        self._known: deque[Ticket] = deque()
+        self._first = 0
+
+    def at(self, number: int) -> Ticket | None:
+        """The ticket of a number that is not forgotten yet; None past the end."""
+        while number >= self._first + len(self._known):
+            ticket = next(self._batches, None)
+            if ticket is None:
+                return None
+            self._known.append(ticket)
+        return self._known[number - self._first]
+
+    def find(self, ticket: list[int], start: int) -> int | None:
+        """The number of an equal ticket at ``start`` or later, among those that were made."""
+        draws = [getattr(index, "draw", None) for index in ticket]
+        for number in range(max(start, self._first), self._first + len(self._known)):
+            known = self._known[number - self._first]
+            if known == ticket and [index.draw for index in known] == draws:
+                return number
+        return None
+
+    def forget(self, before: int) -> None:
+        """Drop the tickets below a number."""
+        while self._known and self._first < before:
+            self._known.popleft()
+            self._first += 1
+

@@ -1,0 +1,272 @@
+"""Where the batches of a run come from: this process, or workers."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader
+
+from cellmap_data.buffers import BatchSpec, SharedMemory, SlotProvider
+from cellmap_data.dataloader.delivery import Delivery, Place, register
+from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
+from cellmap_data.dataloader.schedule import Clock, Ticket
+from cellmap_data.dataloader.workers import (
+    Plan,
+    WorkerDataset,
+    WorkerSetup,
+    check_picklable,
+    start_context,
+    unchanged,
+)
+from cellmap_data.errors import LoaderError, WorkerDiedError, message
+
+Ahead = Callable[[int], Ticket | None]
+"""The ticket of a batch number, however far ahead; None past the end of the epoch."""
+
+
+class Source(Protocol):
+    """Makes batches in order, ahead of being asked where it can."""
+
+    def start(self, ahead: Ahead, first: int) -> None:
+        """Begin with batch number ``first``."""
+
+    def get(self, number: int) -> Delivery:
+        """The batch of that number; numbers only grow, and what is passed over is thrown away."""
+
+    def finish(self) -> None:
+        """End the run; work that has begun may be thrown away."""
+
+    def close(self) -> None:
+        """End everything: nothing is left running."""
+
+
+class LocalSource:
+    """Reads in this process; plugins may read ahead, which they are told of in time.
+
+    Parameters
+    ----------
+    reader
+        What reads a batch.
+    spec
+        The kind of memory to ask for.
+    window
+        How many samples ahead of the wanted batch ``pre_batch`` announces.
+    """
+
+    def __init__(self, reader: BatchReader, spec: BatchSpec, window: int = 0) -> None:
+        self._reader, self._spec, self._window = reader, spec, window
+        self._plans: deque[tuple[int, PlannedBatch, SlotProvider | None]] = deque()
+
+    def start(self, ahead: Ahead, first: int) -> None:
+        """Begin with batch number ``first``; reading begins with the first ``get``."""
+        self._ahead, self._next = ahead, first
+        self._run = SlotProvider.new_run()
+        self._view = self._reader.view()
+
+    def get(self, number: int) -> Delivery:
+        """Announce what comes next, then read the batch of that number."""
+        self._announce(number)
+        while self._plans[0][0] < number:
+            self._plans.popleft()
+        _, planned, provider = self._plans.popleft()
+        batch = self._reader.read(self._view, planned)
+        arena = planned.memory.arena
+        if provider is not None:
+            provider.expect(arena.needed)
+        return Delivery(batch, arena.needed, arena.outside, planned.seconds)
+
+    def read_now(self, ticket: Ticket) -> Delivery:
+        """Read a batch that belongs to no run."""
+        planned, view = PlannedBatch(ticket), self._reader.view()
+        self._reader.hooks.pre_batch(dataset=view, indices=planned.indices)
+        batch = self._reader.read(view, planned)
+        return Delivery(batch, seconds=planned.seconds)
+
+    def finish(self) -> None:
+        """Forget what was announced; plugins learn of the end by ``post_epoch``."""
+        self._plans.clear()
+
+    close = finish
+
+    def _announce(self, number: int) -> None:
+        window = self._window if self._reader.hooks.answers("load_samples") else 0
+        ahead = sum(len(plan.indices) for n, plan, _ in self._plans if n > number)
+        while self._next <= number or ahead < window:
+            ticket = self._ahead(self._next)
+            if ticket is None:
+                return
+            planned, provider = self._plan(ticket)
+            self._plans.append((self._next, planned, provider))
+            ahead += len(ticket) if self._next > number else 0
+            self._next += 1
+            self._reader.hooks.pre_batch(dataset=self._view, indices=planned.indices)
+
+    def _plan(self, ticket: Ticket) -> tuple[PlannedBatch, SlotProvider | None]:
+        provider = self._reader.hooks.allocate_batch(spec=self._spec)
+        slot = provider.take(self._run) if provider is not None else None
+        root = provider.lease(slot, self._run) if provider is not None and slot is not None else None
+        return PlannedBatch(ticket, root), provider
+
+
+class WorkerSource:
+    """Reads in worker processes that write into shared slots.
+
+    Behind it stands a stock DataLoader, whose batch sampler yields plans instead of indices. It is started
+    with the first batch that is wanted, kept if workers are persistent, and dropped after any error.
+
+    Parameters
+    ----------
+    reader
+        What reads a batch; pickled to the workers.
+    spec
+        The kind of memory to ask for.
+    clock
+        Its seed is passed to ``setup_worker``.
+    options
+        Arguments of the DataLoader: num_workers, prefetch_factor, timeout, persistent_workers,
+        multiprocessing_context, worker_init_fn.
+    """
+
+    def __init__(self, reader: BatchReader, spec: BatchSpec, clock: Clock, options: dict[str, Any]
+    ) -> None:
+        self._reader, self._spec, self._clock, self._options = reader, spec, clock, options
+        self._loader: DataLoader[Any] | None = None
+        self._batches: Iterator[Delivery] | None = None
+        self._torch_iterator: Any = None
+        self._provider: SlotProvider | None = None
+        self._run = 0
+
+    def start(self, ahead: Ahead, first: int) -> None:
+        """Begin with batch number ``first``; workers start with the first ``get``."""
+        self._ahead, self.first, self._next = ahead, first, first
+        self._batches = None
+
+    def get(self, number: int) -> Delivery:
+        """Wait for the batch of that number."""
+        try:
+            if self._batches is None:
+                self._batches = self._begin()
+            while True:
+                delivery = next(self._batches, None)
+                if delivery is None or delivery.is_empty:
+                    raise LoaderError(f"workers delivered nothing for batch {self._next}")
+                self._next += 1
+                if self._provider is not None:
+                    self._provider.expect(delivery.needed)
+                if delivery.error is not None:
+                    raise delivery.error
+                if self._next > number:
+                    return delivery
+        except BaseException as error:
+            self.close()
+            if type(error) is RuntimeError:
+                raise self._explained(error) from error
+            raise
+
+    def finish(self) -> None:
+        """Let workers skip what they have not begun; end them unless they are persistent."""
+        if self._provider is not None and isinstance(self._provider.memory, SharedMemory):
+            self._provider.memory.run = 0
+        self._batches = None
+        if not self._options["persistent_workers"]:
+            self.close()
+
+    def close(self) -> None:
+        """End the workers; afterwards no slot belongs to them."""
+        if self._torch_iterator is not None:
+            # Dropping it would do, were it not for tracebacks, which keep it and its workers alive.
+            self._torch_iterator._shutdown_workers()
+        self._batches = self._torch_iterator = self._loader = None
+        if self._provider is not None:
+            self._provider.reclaim(self._run)
+            if isinstance(self._provider.memory, SharedMemory):
+                self._provider.memory.forget_holders()
+        self._provider = None
+
+    def _begin(self) -> Iterator[Delivery]:
+        if self._loader is None or self._reader.hooks.version != self._version:
+            self.close()
+            self._loader = self._start_loader()
+        closed, self._run = self._run, SlotProvider.new_run()
+        if self._provider is not None and isinstance(self._provider.memory, SharedMemory):
+            self._provider.memory.run = self._run
+        self._torch_iterator = iter(self._loader)
+        if self._provider is not None:
+            self._provider.reclaim(closed)  # persistent workers have drained: nothing of it is on its way
+        return self._torch_iterator  # type: ignore[no-any-return]
+
+    def _start_loader(self) -> DataLoader[Any]:
+        self._version = self._reader.hooks.version
+        self._provider = self._reader.hooks.allocate_batch(spec=self._spec)
+        memory = self._provider.memory if self._provider is not None else None
+        setup = WorkerSetup(
+            self._reader.hooks, self._options["num_workers"], self._clock.seed, self._options["worker_init_fn"]
+        )
+        context = start_context(self._options["multiprocessing_context"])
+        if context.get_start_method() != "fork":
+            parts = {"dataset": self._reader.dataset, "plugins": self._reader.hooks}
+            parts |= {"collate_fn": self._reader.collate_fn, "worker_init_fn": setup.worker_init_fn}
+            check_picklable(parts)
+        return DataLoader(
+            WorkerDataset(self._reader, memory if isinstance(memory, SharedMemory) else None),  # type: ignore[arg-type]
+            batch_sampler=_Plans(self),  # type: ignore[arg-type]
+            collate_fn=unchanged,
+            generator=torch.Generator(),  # the user's own generator is not drawn from
+            **{**self._options, "worker_init_fn": setup, "multiprocessing_context": context},
+        )
+
+    def plan(self, number: int) -> Plan | None:
+        """The plan of a batch, made when torch asks for it to keep its workers busy."""
+        ticket = self._ahead(number)
+        if ticket is None:
+            return None
+        seed, epoch = ticket[0].draw.seed, ticket[0].draw.epoch
+        ks = tuple(index.draw.k for index in ticket)
+        return Plan(self._run, seed, epoch, tuple(map(int, ticket)), ks, self._place())
+
+    def _place(self) -> Place | None:
+        provider = self._reader.hooks.allocate_batch(spec=self._spec)
+        if provider is None or provider is not self._provider:
+            return None
+        slot = provider.take(self._run)
+        return Place(register(provider), self._run, *slot.place) if slot else None
+
+    def _explained(self, error: RuntimeError) -> LoaderError:
+        text = str(error)
+        if "timed out" in text:
+            return LoaderError(text)
+        return WorkerDiedError(
+            message(
+                "a worker process ended while batches were expected of it",
+                got=text,
+                hint=(
+                    "if it was killed, the machine may have run out of memory; if it ended at once, see its "
+                    "own traceback above: a script that starts workers must start them below "
+                    "`if __name__ == '__main__':`"
+                ),
+            )
+        )
+
+
+class _Plans:
+    """The batch sampler of the private DataLoader; its reference is weak, for the source owns the DataLoader."""
+
+    def __init__(self, source: WorkerSource) -> None:
+        self._source = weakref.ref(source)
+
+    def __iter__(self) -> Iterator[Plan]:
+        source = self._source()
+        numbers = itertools.count(source.first if source else 0)
+        del source
+        for number in numbers:
+            source = self._source()
+            plan = source.plan(number) if source else None
+            del source
+            if plan is None:
+                return
+            yield plan

@@ -1,0 +1,197 @@
+"""The plain loader, used as people use it."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import torch
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler, Subset
+
+from cellmap_data.dataloader import CellMapDataLoader
+from cellmap_data.errors import ConfigurationError, StaleIteratorError
+from tests.toy import EXECUTORS, Broken, Plain, Toy, executor_id, is_right, seeded
+
+WAYS = {
+    "loader": iter,
+    "torch-loader": lambda loader: iter(loader.loader),
+    "next": lambda loader: iter(lambda it=iter(loader): next(it, None), None),
+}
+
+every_executor = pytest.mark.parametrize("options", EXECUTORS, ids=executor_id)
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+@pytest.mark.executor
+@every_executor
+@every_way
+def test_every_position_once_an_epoch_in_a_new_order(options, way):
+    """Two epochs visit every position once each, in different orders, with the right voxels."""
+    with CellMapDataLoader(Toy(), batch_size=3, rng=seeded(), **options) as loader:
+        assert isinstance(loader.loader, DataLoader)
+        assert len(loader) == len(loader.loader) == 7
+        orders = []
+        for _ in range(2):
+            batches = list(way(loader))
+            assert len(batches) == 7
+            assert all(is_right(batch) for batch in batches)
+            orders.append(torch.cat([batch["idx"] for batch in batches]).tolist())
+        assert sorted(orders[0]) == sorted(orders[1]) == list(range(20))
+        assert orders[0] != orders[1]
+
+
+def test_a_batch_is_what_a_user_expects():
+    """A batch is a dict of stacked tensors: shapes, dtypes, idx."""
+    batch = next(iter(CellMapDataLoader(Toy(), batch_size=4)))
+    assert {key: (tuple(value.shape), value.dtype) for key, value in batch.items()} == {
+        "idx": ((4,), torch.int64),
+        "x": ((4, 1, 4, 4, 4), torch.float32),
+        "noise": ((4, 3), torch.float32),
+    }
+
+
+def test_validation_is_in_sequence():
+    """Without training the order is the dataset's."""
+    loader = CellMapDataLoader(Toy(5), batch_size=2, is_train=False)
+    assert [batch["idx"].tolist() for batch in loader] == [[0, 1], [2, 3], [4]]
+
+
+def test_drop_last_drops_the_short_batch():
+    """``drop_last`` leaves out what does not fill a batch, and the length knows."""
+    loader = CellMapDataLoader(Toy(5), batch_size=2, drop_last=True)
+    assert len(loader) == len(list(loader)) == 2
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_iterations_per_epoch_counts_batches(count):
+    """An epoch has as many batches as asked, fewer or more than the positions give; none comes early twice."""
+    loader = CellMapDataLoader(Toy(6), batch_size=2, iterations_per_epoch=count)
+    seen = torch.cat([batch["idx"] for batch in loader]).tolist()
+    assert len(loader) == count
+    assert len(seen) == 2 * count
+    assert len(set(seen[:6])) == min(6, 2 * count)
+
+
+def test_a_sampler_is_followed():
+    """Indices come in the sampler's order, also from a callable, which is asked again by refresh."""
+    loader = CellMapDataLoader(Toy(), batch_size=2, sampler=[4, 1, 9])
+    assert [batch["idx"].tolist() for batch in loader] == [[4, 1], [9]]
+    orders = iter([[1, 2], [3, 4]])
+    loader = CellMapDataLoader(Toy(), batch_size=2, sampler=lambda: next(orders))
+    assert next(iter(loader))["idx"].tolist() == [1, 2]
+    loader.refresh()
+    assert next(iter(loader))["idx"].tolist() == [3, 4]
+    loader.sampler = [0]
+    loader.refresh()
+    assert len(loader) == 1
+
+
+def test_a_batch_sampler_is_followed():
+    """Batches come as a batch sampler makes them."""
+    loader = CellMapDataLoader(Toy(5), batch_sampler=BatchSampler(SequentialSampler(range(5)), 3, False))
+    assert [batch["idx"].tolist() for batch in loader] == [[0, 1, 2], [3, 4]]
+
+
+def test_indexing_reads_here_and_now():
+    """``loader[i]`` and ``loader[[i, j]]`` are batches of those positions, also in the middle of an epoch."""
+    loader = CellMapDataLoader(Toy(), batch_size=2)
+    whole = [batch["idx"].tolist() for batch in CellMapDataLoader(Toy(), batch_size=2)]
+    seen = []
+    for batch in loader:
+        assert loader[3]["idx"].tolist() == [3]
+        assert loader[[5, 1]]["idx"].tolist() == [5, 1]
+        seen.append(batch["idx"].tolist())
+    assert seen == whole
+
+
+def test_other_datasets_work_too():
+    """Samples that are no dicts are collated as torch does, and a torch Subset is looked through."""
+    tensors, indices = next(iter(CellMapDataLoader(Plain(), batch_size=3, is_train=False)))
+    assert tensors.shape == (3, 2)
+    assert indices.tolist() == [0, 1, 2]
+    subset = CellMapDataLoader(Subset(Toy(), [4, 7]), batch_size=2, is_train=False)
+    assert next(iter(subset))["idx"].tolist() == [4, 7]
+
+
+def test_a_newer_iterator_closes_the_older():
+    """Two iterators of one loader do not mix: the older says what happened."""
+    loader = CellMapDataLoader(Toy(), batch_size=2)
+    older = iter(loader)
+    next(older)
+    newer = iter(loader)
+    with pytest.raises(StaleIteratorError, match="newer one"):
+        next(older)
+    assert len(list(newer)) == 10
+
+
+def test_two_loaders_at_once():
+    """Two loaders over one dataset do not disturb each other."""
+    dataset = Toy()
+    loaders = [CellMapDataLoader(dataset, batch_size=4, rng=seeded(n), num_workers=n) for n in (0, 1)]
+    alone = [[b["idx"].tolist() for b in CellMapDataLoader(Toy(), batch_size=4, rng=seeded(n))] for n in (0, 1)]
+    together = list(zip(*loaders, strict=True))
+    assert [[pair[n]["idx"].tolist() for pair in together] for n in (0, 1)] == alone
+
+
+@pytest.mark.executor
+@every_executor
+def test_an_error_arrives_with_its_type_and_the_loader_goes_on(options):
+    """What a dataset raises arrives as what it is, from workers too; the next epoch works."""
+    dataset = Broken()
+    with CellMapDataLoader(dataset, batch_size=2, is_train=False, **options) as loader:
+        seen = []
+        with pytest.raises(ValueError, match="index 7 is broken"):
+            seen.extend(batch["idx"].tolist() for batch in loader)
+        assert seen == [[0, 1], [2, 3], [4, 5]]
+        loader.sampler = [1, 2]
+        loader.refresh()
+        assert [batch["idx"].tolist() for batch in loader] == [[1, 2]]
+
+
+def test_the_global_generator_is_left_alone():
+    """Iterating with workers moves torch's global generator no more than a stock loader without workers."""
+    torch.manual_seed(1)
+    list(DataLoader(Toy(4)))
+    stock = torch.rand(1)
+    torch.manual_seed(1)
+    list(CellMapDataLoader(Toy(4), num_workers=1, rng=seeded()))
+    assert torch.equal(torch.rand(1), stock)
+
+
+def test_a_dropped_loader_is_freed_at_once():
+    """Dropping the last reference frees loader, engine and workers without waiting for the collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        loader = CellMapDataLoader(Toy(), batch_size=2, num_workers=1, persistent_workers=True)
+        next(iter(loader))
+        import multiprocessing
+
+        assert multiprocessing.active_children()
+        del loader
+        assert not multiprocessing.active_children()
+    finally:
+        gc.enable()
+
+
+class Stream(IterableDataset):
+    """A dataset without positions."""
+
+    def __iter__(self):
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"dataset": Stream()}, "IterableDataset"),
+        ({"dataset": Toy(), "persistant_workers": True}, "did you mean 'persistent_workers'"),
+        ({"dataset": Toy(), "prefetch_factor": 2}, "needs num_workers > 0"),
+        ({"dataset": Toy(), "weighted_sampler": True}, "get_weighted_sampler"),
+    ],
+    ids=["iterable", "misspelt", "no-workers", "no-weights"],
+)
+def test_wrong_arguments_are_explained(arguments, words):
+    """An argument that cannot be right is an error that names it and what to do."""
+    with pytest.raises(ConfigurationError, match=words):
+        CellMapDataLoader(**arguments)
