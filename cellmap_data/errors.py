@@ -14,6 +14,8 @@
     └── LoaderError (RuntimeError)
         ├── SampleError                     reading one sample failed; the message names it
         ├── SampleMismatchError (ValueError)  the samples of one batch do not fit together
+        ├── ExhaustedError (LookupError)    everything that was asked for has been handed over
+        ├── ReadTimeoutError (TimeoutError) what was waited for did not come in time
         ├── WorkerDiedError                 a worker process ended while batches were expected of it
         ├── ShardedTwiceError               two parties split the same sequence over ranks
         └── StaleIteratorError              a newer iterator of the same loader took over
@@ -28,11 +30,13 @@ from __future__ import annotations
 __all__ = [
     "CellMapDataError",
     "ConfigurationError",
+    "ExhaustedError",
     "HookError",
     "LoaderError",
     "MetadataError",
     "PluginError",
     "PluginRegistrationError",
+    "ReadTimeoutError",
     "SampleError",
     "SampleMismatchError",
     "ShardedTwiceError",
@@ -111,6 +115,14 @@ class SampleError(LoaderError):
 
 class SampleMismatchError(LoaderError, ValueError):
     """The samples of one batch do not fit together."""
+
+
+class ExhaustedError(LoaderError, LookupError):
+    """Everything that was asked for has been handed over."""
+
+
+class ReadTimeoutError(LoaderError, TimeoutError):
+    """What was waited for did not come in time."""
 
 
 class WorkerDiedError(LoaderError):

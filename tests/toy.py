@@ -41,7 +41,11 @@ class Toy:
             x[row], idx[row] = index, index
             noise[row] = generator_for(draw, Stream.SPATIAL).random(3)
         return [
-            {"idx": torch.from_numpy(idx)[row], "x": torch.from_numpy(x[row]), "noise": torch.from_numpy(noise[row])}
+            {
+                "idx": torch.from_numpy(idx)[row],
+                "x": torch.from_numpy(x[row]),
+                "noise": torch.from_numpy(noise[row]),
+            }
             for row in range(count)
         ]
 

@@ -43,7 +43,8 @@ class PrivateMemory:
         if self._pinned:
             import torch
 
-            self._blocks[number] = memoryview(torch.empty(nbytes, dtype=torch.uint8, pin_memory=True).numpy())
+            block: Any = torch.empty(nbytes, dtype=torch.uint8, pin_memory=True).numpy()
+            self._blocks[number] = memoryview(block)
         else:
             self._blocks[number] = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         return 0
@@ -120,7 +121,7 @@ class SharedMemory:
                     "no room for a batch in shared memory",
                     expected=f"{nbytes / 2**20:.0f} MiB free beside {offset / 2**20:.0f} MiB in use",
                     got=str(error),
-                    hint="enlarge /dev/shm, or ask for smaller batches, fewer workers or a lower prefetch_factor",
+                    hint="enlarge /dev/shm, or use smaller batches, fewer workers, a lower prefetch_factor",
                 )
             ) from error
         self._size += nbytes
@@ -179,11 +180,11 @@ def _page_lock(mapped: mmap.mmap, nbytes: int) -> None:
     import torch
 
     address = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
-    torch.cuda.check_error(torch.cuda.cudart().cudaHostRegister(address, nbytes, 0))
+    torch.cuda.check_error(torch.cuda.cudart().cudaHostRegister(address, nbytes, 0))  # type: ignore[no-untyped-call]
 
 
 def _page_unlock(mapped: mmap.mmap) -> None:
     import torch
 
     address = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
-    torch.cuda.check_error(torch.cuda.cudart().cudaHostUnregister(address))
+    torch.cuda.check_error(torch.cuda.cudart().cudaHostUnregister(address))  # type: ignore[no-untyped-call]

@@ -84,7 +84,7 @@ def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.
 
 
 def _settle(batch: torch.Tensor, tensors: list[torch.Tensor]) -> torch.Tensor:
-    """Put each tensor in its row; one that is there stays, one that lies elsewhere in the batch is cloned first."""
+    """Put each tensor in its row, unless it is there; one from elsewhere in the batch is cloned first."""
     astray = {
         row: tensor.clone() if _overlaps(batch, tensor) else tensor
         for row, tensor in enumerate(tensors)

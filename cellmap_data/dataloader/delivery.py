@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import math
 import pickle
 import traceback
 import weakref
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -52,7 +54,7 @@ class Delivery:
     batch: Any = None
     needed: int = 0
     outside: int = 0
-    seconds: list[tuple[str, float]] = field(default_factory=list)
+    seconds: list[tuple[str, float]] = dataclasses.field(default_factory=list)
     error: BaseException | None = None
 
     @property
@@ -72,6 +74,15 @@ class Place:
     nbytes: int
 
 
+class Field(NamedTuple):
+    """Where in a slot a tensor lies, and how."""
+
+    name: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+
 @dataclass(slots=True)
 class Parcel:
     """A delivery whose tensors stay in a slot: only their layout travels.
@@ -81,7 +92,7 @@ class Parcel:
     """
 
     place: Place | None
-    layout: list[tuple[str, int, tuple[int, ...], str]]
+    layout: list[Field]
     rest: dict[str, Any]
     keys: list[str]
     delivery: Delivery
@@ -93,14 +104,16 @@ class Parcel:
 def pack(batch: Any, planned: PlannedBatch, place: Place | None) -> Parcel:
     """Describe a batch that was read in a worker, leaving in its slot what lies there."""
     arena = planned.memory.arena
-    layout, rest, fields = [], {}, fields_of(batch)
+    layout: list[Field] = []
+    rest: dict[str, Any] = {}
+    fields = fields_of(batch)
     for key, value in fields.items():
         array = _moved_into(arena, value)
         offset = None if array is None else arena.offset_of(array)
         if array is None or offset is None:
             rest[key] = value
         else:
-            layout.append((key, offset, array.shape, array.dtype.str))
+            layout.append(Field(key, offset, array.shape, array.dtype.str))
     delivery = Delivery(None, arena.needed, arena.outside, planned.seconds)
     return Parcel(place, layout, rest, list(fields), delivery)
 
@@ -119,7 +132,7 @@ def _moved_into(arena: Arena, value: Any) -> np.ndarray[Any, Any] | None:
 
 def _unpack(
     place: Place | None,
-    layout: list[tuple[str, int, tuple[int, ...], str]],
+    layout: list[Field],
     rest: dict[str, Any],
     keys: list[str],
     delivery: Delivery,
@@ -127,7 +140,7 @@ def _unpack(
     root = _lease(place) if place else None
     if layout and root is None:
         return delivery
-    tensors = {key: _tensor(root, *where) for key, *where in layout if root is not None}
+    tensors = {field.name: _tensor(root, field) for field in layout if root is not None}
     fields = {key: tensors[key] if key in tensors else rest[key] for key in keys}
     delivery.batch = fields[""] if keys == [""] else fields
     return delivery
@@ -139,9 +152,9 @@ def _lease(place: Place) -> Bytes | None:
     return provider.lease(slot, place.run) if provider is not None and slot is not None else None
 
 
-def _tensor(root: Bytes, offset: int, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
-    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return torch.from_numpy(root[offset : offset + count].view(dtype).reshape(shape))
+def _tensor(root: Bytes, field: Field) -> torch.Tensor:
+    count = math.prod(field.shape) * np.dtype(field.dtype).itemsize
+    return torch.from_numpy(root[field.offset : field.offset + count].view(field.dtype).reshape(field.shape))
 
 
 def failed(error: BaseException) -> Delivery:
@@ -153,4 +166,3 @@ def failed(error: BaseException) -> Delivery:
         error = LoaderError(f"{type(error).__name__}: {error}")
     error.add_note(f"raised in a worker process:\n{text}")
     return Delivery(error=error)
-

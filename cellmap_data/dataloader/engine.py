@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader
 
 from cellmap_data.dataloader.delivery import Delivery
 from cellmap_data.dataloader.reading import BatchReader, fields_of
-from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.dataloader.report import Report
 from cellmap_data.dataloader.run import Run
 from cellmap_data.dataloader.schedule import Clock, Schedule, Ticket
@@ -64,7 +63,7 @@ class Engine:
     def torch_loader(self, batch_size: int | None, drop_last: bool) -> DataLoader[Any]:
         """The stock DataLoader; it keeps the engine alive, not the other way round."""
         return DataLoader(
-            TicketDataset(self._reader.dataset),  # type: ignore[arg-type]
+            TicketDataset(self._reader.dataset),
             batch_sampler=Tickets(self, batch_size, drop_last),  # type: ignore[arg-type]
             collate_fn=self.exchange,
         )

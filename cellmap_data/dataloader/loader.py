@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, Sampler
@@ -141,7 +141,7 @@ class CellMapDataLoader:
         """The batch of these dataset indices, read here and now; epoch hooks do not fire."""
         return self._running.read_now([indices] if isinstance(indices, int) else list(indices))
 
-    def __enter__(self) -> CellMapDataLoader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,8 +168,8 @@ class CellMapDataLoader:
     def device(self, device: str | torch.device) -> None:
         self.to(device)
 
-    def to(self, device: str | torch.device, non_blocking: bool = True) -> CellMapDataLoader:  # noqa: ARG002
-        """Say where the model is; returns the loader. ``non_blocking`` is accepted for callers that pass it."""
+    def to(self, device: str | torch.device, non_blocking: bool = True) -> Self:  # noqa: ARG002
+        """Say where the model is; returns the loader. ``non_blocking`` is taken for callers that pass it."""
         self.device_manager.device = torch.device(device)
         return self
 

@@ -10,7 +10,13 @@ from typing import Any
 
 from cellmap_data.errors import ConfigurationError, message
 
-_FOR_WORKERS = ("persistent_workers", "prefetch_factor", "timeout", "worker_init_fn", "multiprocessing_context")
+_FOR_WORKERS = (
+    "persistent_workers",
+    "prefetch_factor",
+    "timeout",
+    "worker_init_fn",
+    "multiprocessing_context",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,9 @@ class TorchOptions:
             faults += [f"{name!r} needs num_workers > 0" for name in needing if given.get(name)]
         if faults:
             raise ConfigurationError(
-                message("a loader cannot use these arguments", got="; ".join(faults), expected=", ".join(known))
+                message(
+                    "a loader cannot use these arguments", got="; ".join(faults), expected=", ".join(known)
+                )
             )
         return cls(**given)
 

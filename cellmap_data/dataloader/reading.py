@@ -15,7 +15,7 @@ from cellmap_data.buffers.arena import Allocate
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.relay import HookRelay
-from cellmap_data.errors import LoaderError, message
+from cellmap_data.errors import CellMapDataError, LoaderError, SampleError, message
 from cellmap_data.sampler import SampleIndex, Stream, generator_for
 
 
@@ -127,7 +127,18 @@ class FinishedSamples:
         """Read and finish the samples of ``indices``."""
         batch = _batch_of(indices)
         start = time.perf_counter()
-        samples = _read(self._dataset, indices, _allocator(batch, indices))
+        try:
+            samples = _read(self._dataset, indices, _allocator(batch, indices))
+        except CellMapDataError:
+            raise
+        except Exception as error:
+            raise SampleError(
+                message(
+                    "a sample could not be read",
+                    place=f"{type(self._dataset).__name__}, one of the indices {list(map(int, indices))}",
+                    got=f"{type(error).__name__}: {error}",
+                )
+            ) from error
         read = time.perf_counter()
         finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
         if batch is not None:
@@ -151,11 +162,9 @@ def _read(dataset: Any, indices: Sequence[int], allocate: Allocate) -> Sequence[
         indices = [_moved(index, dataset.indices[index]) for index in indices]
         dataset = dataset.dataset
     if hasattr(dataset, "read_batch"):
-        samples: Sequence[Any] = dataset.read_batch(indices, allocate)
-        return samples
+        return dataset.read_batch(indices, allocate)  # type: ignore[no-any-return]
     if hasattr(dataset, "__getitems__"):
-        samples = dataset.__getitems__(indices)
-        return samples
+        return dataset.__getitems__(indices)  # type: ignore[no-any-return]
     return [dataset[index] for index in indices]
 
 

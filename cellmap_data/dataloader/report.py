@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from cellmap_data.dataloader.delivery import Delivery
@@ -35,7 +35,7 @@ class Report:
 
     batches: int = 0
     outside_slots: int = 0
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, delivery: Delivery, waited: float) -> None:
         """Count a batch that has arrived."""

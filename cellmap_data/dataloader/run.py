@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.dataloader.reading import fields_of
 from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.dataloader.report import Report
-from cellmap_data.dataloader.reading import fields_of
 from cellmap_data.dataloader.schedule import Ticket
 from cellmap_data.dataloader.sources import Source
 from cellmap_data.errors import ShardedTwiceError, StaleIteratorError, message
@@ -144,7 +144,7 @@ class Run:
 
 
 class _Tickets:
-    """The tickets of an epoch, made once and read by two: the iterator, and the source that is ahead of it."""
+    """The tickets of an epoch, made once and read by two: the iterator, and the source ahead of it."""
 
     def __init__(self, batches: Iterator[Ticket]) -> None:
         self._batches = batches
@@ -174,4 +174,3 @@ class _Tickets:
         while self._known and self._first < before:
             self._known.popleft()
             self._first += 1
-

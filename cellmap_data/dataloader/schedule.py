@@ -21,7 +21,9 @@ _BLOCK = 1024
 class Schedule(Protocol):
     """What an epoch consists of."""
 
-    world_size: int
+    @property
+    def world_size(self) -> int:
+        """How many ranks the epoch is split over here; 1 when it is not split, or was before."""
 
     def __len__(self) -> int:
         """The number of batches."""
@@ -127,7 +129,9 @@ class SamplerSchedule:
             raise TypeError(f"{type(self.source).__name__} has no length, so the loader has none either")
         if self.batched:
             return len(self.source)
-        return len(self.source) // self.batch_size if self.drop_last else -(-len(self.source) // self.batch_size)
+        return (
+            len(self.source) // self.batch_size if self.drop_last else -(-len(self.source) // self.batch_size)
+        )
 
     def batches(self, seed: int, epoch: int) -> Iterator[Ticket]:
         """The batches, the k-th index of the epoch carrying draw k."""
@@ -135,6 +139,7 @@ class SamplerSchedule:
             self.source.set_epoch(epoch)
         k = itertools.count()
         items = iter(self.source) if self.count is None else _again_and_again(self.source)
+        batches: Iterator[Ticket]
         if self.batched:
             batches = ([SampleIndex(i, Draw(seed, epoch, next(k))) for i in batch] for batch in items)
         else:

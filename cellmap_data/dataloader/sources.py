@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch.utils.data import DataLoader
 
+from cellmap_data import storage
 from cellmap_data.buffers import BatchSpec, SharedMemory, SlotProvider
 from cellmap_data.dataloader.delivery import Delivery, Place, register
 from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
@@ -132,8 +133,7 @@ class WorkerSource:
         multiprocessing_context, worker_init_fn.
     """
 
-    def __init__(self, reader: BatchReader, spec: BatchSpec, clock: Clock, options: dict[str, Any]
-    ) -> None:
+    def __init__(self, reader: BatchReader, spec: BatchSpec, clock: Clock, options: dict[str, Any]) -> None:
         self._reader, self._spec, self._clock, self._options = reader, spec, clock, options
         self._loader: DataLoader[Any] | None = None
         self._batches: Iterator[Delivery] | None = None
@@ -205,7 +205,11 @@ class WorkerSource:
         self._provider = self._reader.hooks.allocate_batch(spec=self._spec)
         memory = self._provider.memory if self._provider is not None else None
         setup = WorkerSetup(
-            self._reader.hooks, self._options["num_workers"], self._clock.seed, self._options["worker_init_fn"]
+            self._reader.hooks,
+            self._options["num_workers"],
+            self._clock.seed,
+            self._options["worker_init_fn"],
+            storage.cache_budget(),
         )
         context = start_context(self._options["multiprocessing_context"])
         if context.get_start_method() != "fork":
@@ -254,7 +258,7 @@ class WorkerSource:
 
 
 class _Plans:
-    """The batch sampler of the private DataLoader; its reference is weak, for the source owns the DataLoader."""
+    """The batch sampler of the private DataLoader, which the source owns: so the reference here is weak."""
 
     def __init__(self, source: WorkerSource) -> None:
         self._source = weakref.ref(source)

@@ -71,15 +71,21 @@ class WorkerDataset:
 
 @dataclass(frozen=True)
 class WorkerSetup:
-    """Runs once in every worker before it reads: the user's own initialisation, then the hook."""
+    """Runs once in every worker before it reads: the user's own initialisation, then the hook.
+
+    The budget for decoded chunks is the consumer's, divided among the workers.
+    """
 
     hooks: HookRelay
     num_workers: int
     seed: int
     worker_init_fn: Callable[[int], None] | None
+    cache_budget: int
 
     def __call__(self, worker_id: int) -> None:
+        """Set this worker up."""
         _die_with_parent()
+        storage.set_cache_budget(self.cache_budget // self.num_workers)
         if self.worker_init_fn is not None:
             self.worker_init_fn(worker_id)
         self.hooks.setup_worker(worker_id=worker_id, num_workers=self.num_workers, seed=self.seed)
@@ -127,7 +133,7 @@ def start_context(requested: str | BaseContext | None) -> BaseContext:
     context = torch.multiprocessing.get_context(name)
     if name == "forkserver":
         context.set_forkserver_preload(_PRELOAD)
-    return context  # type: ignore[no-any-return]
+    return context
 
 
 def _against_fork() -> list[str]:
@@ -136,7 +142,7 @@ def _against_fork() -> list[str]:
         reasons.append("this process has read with tensorstore, whose threads do not survive a fork")
     if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
         reasons.append("this process is reading ahead in threads")
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         reasons.append("CUDA is initialised in this process")
     return reasons
 

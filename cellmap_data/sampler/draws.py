@@ -45,6 +45,7 @@ class SampleIndex(int):
     draw: Draw
 
     def __new__(cls, index: int, draw: Draw) -> SampleIndex:
+        """An index with its draw."""
         self = super().__new__(cls, index)
         self.draw = draw
         return self

@@ -63,7 +63,8 @@ class ShuffledOrder:
 
     def _keys(self, epoch: int, one_pass: int) -> npt.NDArray[np.uint64]:
         words = [self.seed & (1 << 64) - 1, epoch, one_pass]
-        return np.random.SeedSequence(words).generate_state(_ROUNDS, np.uint64)
+        keys: npt.NDArray[np.uint64] = np.random.SeedSequence(words).generate_state(_ROUNDS, np.uint64)  # type: ignore[assignment]
+        return keys
 
     def _permute(self, places: Indices, keys: npt.NDArray[np.uint64]) -> Indices:
         half = np.uint64(max(1, ((self.size - 1).bit_length() + 1) // 2))

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler, Subset
 
 from cellmap_data.dataloader import CellMapDataLoader
-from cellmap_data.errors import ConfigurationError, StaleIteratorError
+from cellmap_data.errors import ConfigurationError, SampleError, StaleIteratorError
 from tests.toy import EXECUTORS, Broken, Plain, Toy, executor_id, is_right, seeded
 
 WAYS = {
@@ -64,7 +64,7 @@ def test_drop_last_drops_the_short_batch():
 
 @pytest.mark.parametrize("count", [2, 9])
 def test_iterations_per_epoch_counts_batches(count):
-    """An epoch has as many batches as asked, fewer or more than the positions give; none comes early twice."""
+    """An epoch has as many batches as asked, more or fewer than positions give; none comes early twice."""
     loader = CellMapDataLoader(Toy(6), batch_size=2, iterations_per_epoch=count)
     seen = torch.cat([batch["idx"] for batch in loader]).tolist()
     assert len(loader) == count
@@ -128,19 +128,21 @@ def test_two_loaders_at_once():
     """Two loaders over one dataset do not disturb each other."""
     dataset = Toy()
     loaders = [CellMapDataLoader(dataset, batch_size=4, rng=seeded(n), num_workers=n) for n in (0, 1)]
-    alone = [[b["idx"].tolist() for b in CellMapDataLoader(Toy(), batch_size=4, rng=seeded(n))] for n in (0, 1)]
+    alone = [
+        [b["idx"].tolist() for b in CellMapDataLoader(Toy(), batch_size=4, rng=seeded(n))] for n in (0, 1)
+    ]
     together = list(zip(*loaders, strict=True))
     assert [[pair[n]["idx"].tolist() for pair in together] for n in (0, 1)] == alone
 
 
 @pytest.mark.executor
 @every_executor
-def test_an_error_arrives_with_its_type_and_the_loader_goes_on(options):
-    """What a dataset raises arrives as what it is, from workers too; the next epoch works."""
+def test_a_sample_that_cannot_be_read_is_named_and_the_loader_goes_on(options):
+    """What a dataset raises arrives at its batch, with the indices, from workers too; the next epoch works."""
     dataset = Broken()
     with CellMapDataLoader(dataset, batch_size=2, is_train=False, **options) as loader:
         seen = []
-        with pytest.raises(ValueError, match="index 7 is broken"):
+        with pytest.raises(SampleError, match=r"indices \[6, 7\](.|\n)*ValueError: index 7 is broken"):
             seen.extend(batch["idx"].tolist() for batch in loader)
         assert seen == [[0, 1], [2, 3], [4, 5]]
         loader.sampler = [1, 2]
@@ -149,7 +151,7 @@ def test_an_error_arrives_with_its_type_and_the_loader_goes_on(options):
 
 
 def test_the_global_generator_is_left_alone():
-    """Iterating with workers moves torch's global generator no more than a stock loader without workers."""
+    """Iterating with workers moves torch's global generator no more than a stock loader does."""
     torch.manual_seed(1)
     list(DataLoader(Toy(4)))
     stock = torch.rand(1)

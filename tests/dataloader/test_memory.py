@@ -87,7 +87,7 @@ def test_closing_early_a_hundred_times_leaves_nothing(options):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_that_do_not_fit_their_slot_are_right_and_counted(workers):
-    """Batches of growing size, and the short last one, arrive whole; the report counts what took fresh memory."""
+    """Batches of growing size, and the short last one, arrive whole; the report counts fresh memory."""
     with CellMapDataLoader(Growing(41), batch_size=2, num_workers=workers, is_train=False) as loader:
         sizes = []
         for batch in loader:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -16,6 +17,7 @@ from cellmap_data import storage
 from cellmap_data.dataloader import CellMapDataLoader
 from cellmap_data.errors import ConfigurationError, WorkerDiedError
 from tests.toy import Slow, Suicidal, Toy
+from tests.volumes import write_multiscale
 
 ROOT = Path(__file__).parents[2]
 METHODS = pytest.mark.parametrize("method", ["fork", "forkserver"])
@@ -63,7 +65,7 @@ def test_a_killed_consumer_leaves_no_process_and_no_file(method, tmp_path):
 
 @METHODS
 def test_ctrl_c_ends_the_run_and_every_process(method, tmp_path):
-    """An interrupt from the keyboard, which reaches workers too, ends in KeyboardInterrupt and leaves nothing."""
+    """Ctrl-C, which reaches workers too, ends in KeyboardInterrupt and leaves nothing."""
     script = f"""
         import multiprocessing
         from cellmap_data.dataloader import CellMapDataLoader
@@ -106,7 +108,7 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path):
 
 @pytest.mark.parametrize("part", ["dataset", "collate_fn", "worker_init_fn"])
 def test_what_cannot_travel_is_named_before_workers_start(part):
-    """A part that cannot be pickled is named in the consumer; nothing hangs and nothing falls back silently."""
+    """A part that cannot be pickled is named in the consumer; nothing hangs or falls back silently."""
     parts = {"dataset": Toy(), part: Unpicklable() if part == "dataset" else lambda *_: None}
     dataset = parts.pop("dataset")
     loader = CellMapDataLoader(dataset, num_workers=1, multiprocessing_context="forkserver", **parts)
@@ -123,11 +125,7 @@ class Unpicklable(Toy):
 
 
 def test_fork_is_refused_after_a_read(tmp_path):
-    """Fork is not used once this process has read, for it would hang; asked for, it is refused with the reason."""
-    from tests.volumes import write_multiscale
-
-    import numpy as np
-
+    """Fork, which would hang once this process has read, is then not used, and refused when asked for."""
     path = write_multiscale(tmp_path / "raw.zarr", np.zeros((16, 16, 16), np.uint8))
     storage.open_array(f"{path}/s0").read((slice(0, 4),) * 3)
     assert storage.live_reader()
@@ -141,9 +139,9 @@ def test_fork_is_refused_after_a_read(tmp_path):
 def test_a_timeout_is_an_error():
     """``timeout`` bounds the wait for a batch."""
     dataset = Slow(10)
-    with CellMapDataLoader(dataset, batch_size=10, num_workers=1, timeout=0.05) as loader:
-        with pytest.raises(RuntimeError, match="timed out"):
-            list(loader)
+    loader = CellMapDataLoader(dataset, batch_size=10, num_workers=1, timeout=0.05)
+    with loader, pytest.raises(RuntimeError, match="timed out"):
+        list(loader)
 
 
 def test_workers_are_initialised_by_the_user_too(tmp_path):
@@ -174,3 +172,19 @@ def start(script, folder, **options):
     )
 
 
+class Budget(Toy):
+    """Its noise is the budget of the process that reads."""
+
+    def read_batch(self, indices, allocate):
+        samples = super().read_batch(indices, allocate)
+        return [sample | {"budget": storage.cache_budget()} for sample in samples]
+
+
+def test_workers_share_the_budget_for_decoded_chunks():
+    """The cache budget holds for the tree of processes: each worker gets its part."""
+    storage.set_cache_budget(64 << 20)
+    try:
+        with CellMapDataLoader(Budget(), batch_size=2, num_workers=2) as loader:
+            assert {one for batch in loader for one in batch["budget"]} == {32 << 20}
+    finally:
+        storage.set_cache_budget(None)
