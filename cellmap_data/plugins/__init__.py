@@ -1,0 +1,45 @@
+"""Plugins: how they are written, found, ordered and called.
+
+A plugin is a :class:`DataLoaderPlugin`, or any module, class or object with functions marked by
+``cellmap_data.hookspecs.hookimpl``. Installed ones are found by their entry point in the group
+``cellmap_data.plugins`` and enabled by its name. The built-in plugins are found in the same way;
+``PrefetchPlugin`` and its three sisters are looked up when they are asked for.
+"""
+
+from typing import Any
+
+from cellmap_data.plugins.base import DataLoaderPlugin
+from cellmap_data.plugins.discovery import find, installed, load
+from cellmap_data.plugins.manager import PluginManager
+from cellmap_data.plugins.relay import PluginRelay
+from cellmap_data.plugins.selection import build_manager, environment_hooks
+
+_ENTRY_POINTS = {
+    "AugmentationPlugin": "augmentation",
+    "DeviceTransferPlugin": "device_transfer",
+    "MemoryOptimizationPlugin": "memory_optimization",
+    "PrefetchPlugin": "prefetch",
+}
+
+__all__ = [
+    "AugmentationPlugin",
+    "DataLoaderPlugin",
+    "DeviceTransferPlugin",
+    "MemoryOptimizationPlugin",
+    "PluginManager",
+    "PluginRelay",
+    "PrefetchPlugin",
+    "build_manager",
+    "environment_hooks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Find the class of a built-in plugin by its entry point."""
+    if name not in _ENTRY_POINTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load(find(_ENTRY_POINTS[name], installed()))
+
+
+def __dir__() -> list[str]:
+    return __all__

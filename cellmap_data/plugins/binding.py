@@ -1,0 +1,170 @@
+"""From a function that wants some arguments of a hook to one that takes them all and blames its plugin."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import Parameter
+from operator import itemgetter
+from typing import Any, NoReturn
+
+import pluggy
+
+from cellmap_data import hookspecs
+from cellmap_data.errors import HookError, LoaderError, StoreError, message
+
+__all__ = ["HOOKS", "Author", "BoundHook", "adapt", "unfillable"]
+
+_parser = pluggy.PluginManager(hookspecs.PROJECT_NAME)
+
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(getattr(hookspecs, name)).parameters)
+    for name in dir(hookspecs)
+    if _parser.parse_hookspec_opts(hookspecs, name) is not None
+}
+"""Hook name -> its arguments. The value that passes through a chain hook comes first."""
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Whom to blame.
+
+    Attributes
+    ----------
+    plugin
+        The name the plugin goes by.
+    code
+        The class or module it is.
+    distribution
+        "name version" of what it was installed by; empty if it was handed in as an object.
+    """
+
+    plugin: str
+    code: str
+    distribution: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code} of {self.distribution}" if self.distribution else self.code
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundHook:
+    """One hook of one plugin.
+
+    Attributes
+    ----------
+    hook
+        Its name.
+    call
+        Takes all arguments of the hook, by position.
+    author
+        Whom to blame.
+    options
+        What the plugin told ``hookimpl``.
+    """
+
+    hook: str
+    call: Callable[..., Any]
+    author: Author
+    options: Mapping[str, Any]
+
+    @property
+    def is_wrapper(self) -> bool:
+        """Whether it is a generator that runs around the others instead of among them."""
+        return bool(self.options.get("wrapper") or self.options.get("hookwrapper"))
+
+    def blame(self, error: Exception, index: int | None = None) -> NoReturn:
+        """Raise what the plugin raised as an error that names it.
+
+        An error that another plugin was already blamed for, or that reading or the loader reported while a
+        plugin waited for it, keeps its type: this plugin only handed it on.
+        """
+        if isinstance(error, HookError):
+            raise error
+        if isinstance(error, LoaderError | StoreError):
+            error.add_note(f"while plugin {self.author.plugin!r} ran in {self.hook}")
+            raise error
+        error.add_note(f"raised by plugin {self.author.plugin!r} ({self.author}) in {self.hook}{_of(index)}")
+        raise self._error(
+            "failed in",
+            index,
+            got=f"{type(error).__name__}: {error}",
+            hint=f"repair the plugin, or go on without it: remove_plugin({self.author.plugin!r})",
+        ) from error
+
+    def blame_for_nothing(self, index: int | None = None) -> NoReturn:
+        """Raise the error of a chain hook that returned None."""
+        value = HOOKS[self.hook][0]
+        raise self._error(
+            "returned None from",
+            index,
+            expected=f"the {value}, changed or not",
+            hint=f"end the function with 'return {value}'",
+        )
+
+    def _error(self, fault: str, index: int | None, **parts: str) -> HookError:
+        name, distribution = self.author.plugin, self.author.distribution
+        text = message(f"plugin {name!r} {fault} {self.hook}{_of(index)}", place=str(self.author), **parts)
+        return HookError(text, name, self.hook, distribution, None if index is None else int(index))
+
+
+def _of(index: int | None) -> str:
+    return "" if index is None else f" (sample {int(index)})"
+
+
+def unfillable(signature: inspect.Signature, arguments: tuple[str, ...]) -> list[str]:
+    """The parameters that a function requires and a hook with these ``arguments`` does not have."""
+    named = {*_POSITIONAL, Parameter.KEYWORD_ONLY}
+    wrong = [
+        name
+        for name, p in signature.parameters.items()
+        if p.kind in named and p.default is p.empty and name not in arguments
+    ]
+    kinds = {p.kind: name for name, p in signature.parameters.items()}
+    if Parameter.VAR_POSITIONAL in kinds and Parameter.VAR_KEYWORD not in kinds:
+        wrong.append(f"*{kinds[Parameter.VAR_POSITIONAL]}")
+    return wrong
+
+
+def adapt(
+    function: Callable[..., Any], signature: inspect.Signature, arguments: tuple[str, ...]
+) -> Callable[..., Any]:
+    """Make a callable that takes all ``arguments`` by position and passes on those ``function`` wants.
+
+    The function itself is returned if it wants all of them in this order: chains call it with nothing in
+    between.
+    """
+    parameters = signature.parameters
+    leading = _leading(parameters, arguments)
+    named = [n for n, p in parameters.items() if p.kind in _BY_NAME and n in arguments and n not in leading]
+    if any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values()):
+        named += [name for name in arguments if name not in parameters]
+    positions = [arguments.index(name) for name in leading]
+    if named:
+        places = {name: arguments.index(name) for name in named}
+        return lambda *given: function(
+            *(given[i] for i in positions), **{name: given[i] for name, i in places.items()}
+        )
+    if leading == arguments and len(parameters) == len(arguments):
+        return function
+    if not positions:
+        return lambda *given: function()  # noqa: ARG005
+    if len(positions) == 1:
+        only = positions[0]
+        return lambda *given: function(given[only])
+    pick = itemgetter(*positions)
+    return lambda *given: function(*pick(given))
+
+
+def _leading(parameters: Mapping[str, Parameter], arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The parameters that can be passed by position: up to the first that the hook does not have."""
+    leading: list[str] = []
+    for name, parameter in parameters.items():
+        if name not in arguments or parameter.kind not in _POSITIONAL:
+            break
+        leading.append(name)
+    return tuple(leading)

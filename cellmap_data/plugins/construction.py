@@ -1,0 +1,57 @@
+"""From what a user hands in, or an entry point names, to the plugin object."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from cellmap_data.errors import CellMapDataError
+from cellmap_data.hookspecs import PROJECT_NAME
+from cellmap_data.plugins.binding import Author
+from cellmap_data.plugins.inspection import refusal
+
+__all__ = ["author_of", "construct"]
+
+
+def author_of(source: Any, name: str | None = None) -> Author:
+    """Whom to blame for an object that was handed in; its own name unless ``name`` is given."""
+    if isinstance(source, ModuleType):
+        return Author(name or source.__name__, f"module {source.__name__}")
+    is_code = isinstance(source, type) or inspect.isroutine(source)
+    code = source if is_code else type(source)
+    called = None if is_code else getattr(source, "name", None)
+    own = called if isinstance(called, str) and called else code.__name__
+    return Author(name or own, f"{code.__module__}.{code.__qualname__}")
+
+
+def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
+    """Make the plugin: call a class or a function with ``options``, take a module or an object as it is.
+
+    Raises
+    ------
+    PluginRegistrationError
+        When it cannot be made, or options are given to what takes none.
+    """
+    if isinstance(source, str):
+        hint = "name installed plugins in plugins=[...] of the loader"
+        raise refusal(author, "is only a name", got=repr(source), hint=hint)
+    if inspect.isroutine(source) and hasattr(source, f"{PROJECT_NAME}_impl"):
+        raise refusal(author, "is a single function", expected="a module or an object that has the function")
+    if isinstance(source, type | functools.partial) or inspect.isroutine(source):
+        return _call(source, author, options)
+    if options:
+        raise refusal(author, "takes no options: it is no class", got=dict(options))
+    return source
+
+
+def _call(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
+    try:
+        return source(**options)
+    except CellMapDataError:
+        raise  # says what is wrong with an option better than we can
+    except Exception as error:
+        rule, got = f"cannot be made with the options {dict(options)!r}", f"{type(error).__name__}: {error}"
+        raise refusal(author, rule, got=got) from error

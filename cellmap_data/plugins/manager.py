@@ -1,0 +1,221 @@
+"""The plugins of one loader."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pluggy
+
+from cellmap_data import hookspecs
+from cellmap_data.errors import ConfigurationError, UnknownPluginError, message
+from cellmap_data.plugins.base import CHANGES
+from cellmap_data.plugins.binding import HOOKS
+from cellmap_data.plugins.construction import author_of, construct
+from cellmap_data.plugins.inspection import Registered, examine, nearest, refusal
+from cellmap_data.plugins.ordering import Snapshot
+from cellmap_data.plugins.recipe import pack, unpack
+from cellmap_data.plugins.relay import PluginRelay
+
+__all__ = ["PluginManager"]
+
+
+class PluginManager:
+    """Holds plugins and calls their hooks: highest priority first, equal ones in the order of registration.
+
+    There is no global one: :func:`cellmap_data.plugins.build_manager` makes one for each loader. Changes
+    take effect from the next call of a hook. A manager may be used from any thread, and pickles with its
+    plugins for worker processes.
+
+    Attributes
+    ----------
+    relay
+        Calls hooks; what a loader is given.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._plugins: tuple[Registered, ...] = ()
+        self._snapshot = Snapshot.of((), CHANGES.ticks, 0)
+        self.relay = PluginRelay(self)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], PluginManager], tuple[bytes]]:
+        return _rebuild, (pack(self._plugins),)
+
+    def register_plugin(
+        self,
+        plugin: Any,
+        *,
+        name: str | None = None,
+        priority: int | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Add a plugin.
+
+        Parameters
+        ----------
+        plugin
+            A :class:`DataLoaderPlugin`; a module or an object with functions marked by ``hookimpl``; a class
+            or a function that makes one of these.
+        name
+            What to call it; None for its own name.
+        priority
+            Its place in the order; None for its own.
+        options
+            Arguments for the class or function.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Raises
+        ------
+        PluginRegistrationError
+            When it is no plugin, one of its hooks cannot work, or its name is taken.
+        """
+        made = construct(plugin, author_of(plugin, name), options or {})
+        return self.add(examine(made, author_of(made, name)), priority)
+
+    def unregister_plugin(self, name: str) -> Any:
+        """Take a plugin out and return it.
+
+        Raises
+        ------
+        UnknownPluginError
+            When there is none of that name.
+        """
+        with self._lock:
+            leaving = self._find(name)
+            self._replace(tuple(plugin for plugin in self._plugins if plugin is not leaving))
+        return leaving.plugin
+
+    def get_plugin(self, name: str) -> Any | None:
+        """The plugin of that name; None if there is none."""
+        return next((plugin.plugin for plugin in self._plugins if plugin.name == name), None)
+
+    def list_plugins(self) -> list[str]:
+        """The names of all plugins, enabled or not, in the order of registration."""
+        return [plugin.name for plugin in self._plugins]
+
+    def enable_plugin(self, name: str) -> None:
+        """Let the hooks of a plugin run. Raises UnknownPluginError when there is none of that name."""
+        self._find(name).controls.enable()
+
+    def disable_plugin(self, name: str) -> None:
+        """Skip the hooks of a plugin. Raises UnknownPluginError when there is none of that name."""
+        self._find(name).controls.disable()
+
+    def set_priority(self, name: str, priority: int) -> None:
+        """Move a plugin in the order. Raises UnknownPluginError when there is none of that name."""
+        self._find(name).controls.priority = priority
+
+    def list_hooks(self) -> list[str]:
+        """The names of all hooks."""
+        return sorted(HOOKS)
+
+    def call_order(self, hook: str) -> list[str]:
+        """The names of the enabled plugins that answer a hook, in the order of the calls.
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such hook.
+        """
+        return [bound.author.plugin for bound in self.snapshot().order[_known(hook)]]
+
+    def execute_hook(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a hook.
+
+        Parameters
+        ----------
+        name
+            The hook.
+        *args, **kwargs
+            Its arguments, in the order of ``cellmap_data.hookspecs`` or by name; those left out are None.
+
+        Returns
+        -------
+        Any
+            A chain hook gives the value as the plugins made it, a first-result hook the first answer or
+            None, a notify hook None.
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such hook, or it has no such arguments.
+        HookError
+            When a plugin fails.
+        """
+        signature = inspect.signature(getattr(hookspecs, _known(name)))
+        try:
+            given = signature.bind_partial(*args, **kwargs).arguments
+        except TypeError as error:
+            expected = f"{name}({', '.join(HOOKS[name])})"
+            raise ConfigurationError(
+                message(f"{name} was called with wrong arguments", expected=expected, got=error)
+            ) from error
+        arguments = {argument: given.get(argument) for argument in HOOKS[name]}
+        return getattr(self.relay, name)(**arguments)
+
+    def snapshot(self) -> Snapshot:
+        """The plugins as they are now."""
+        current = self._snapshot
+        return current if current.tick == CHANGES.ticks else self._refreshed()
+
+    def add(self, plugin: Registered, priority: int | None = None) -> str:
+        """Add a plugin that was examined; see :meth:`register_plugin`."""
+        with self._lock:
+            for other in self._plugins:
+                if other.plugin is plugin.plugin:
+                    raise refusal(plugin.author, f"is registered already, as {other.name!r}")
+                if other.name == plugin.name:
+                    got = f"also {other.author}"
+                    hint = f"leave one of them out: 'no:{other.name}', or remove_plugin({other.name!r})"
+                    raise refusal(plugin.author, "has a name that is taken", got=got, hint=hint)
+            if priority is not None:
+                plugin.controls.priority = priority
+            try:
+                self._replace((*self._plugins, plugin))
+            except pluggy.PluginValidationError as error:
+                raise refusal(plugin.author, "is refused by pluggy", got=error) from error
+        return plugin.name
+
+    def _replace(self, plugins: tuple[Registered, ...]) -> None:
+        """Compile first: if that fails, nothing has changed."""
+        self._snapshot = Snapshot.of(plugins, CHANGES.ticks, self._snapshot.version + 1)
+        self._plugins = plugins
+
+    def _refreshed(self) -> Snapshot:
+        with self._lock:
+            tick = CHANGES.ticks  # read before the plugins are: what changes later makes it out of date
+            revisions = tuple(plugin.controls.revision for plugin in self._plugins)
+            if revisions == self._snapshot.revisions:
+                self._snapshot = replace(self._snapshot, tick=tick)
+            else:
+                self._snapshot = Snapshot.of(self._plugins, tick, self._snapshot.version + 1)
+            return self._snapshot
+
+    def _find(self, name: str) -> Registered:
+        for plugin in self._plugins:
+            if plugin.name == name:
+                return plugin
+        raise UnknownPluginError(
+            message(f"no plugin is named {name!r} here", hint=nearest(name, self.list_plugins()))
+        )
+
+
+def _known(hook: str) -> str:
+    if hook not in HOOKS:
+        raise ConfigurationError(message(f"there is no hook {hook!r}", hint=nearest(hook, HOOKS)))
+    return hook
+
+
+def _rebuild(packed: bytes) -> PluginManager:
+    manager = PluginManager()
+    for plugin in unpack(packed):
+        manager.add(plugin)
+    return manager

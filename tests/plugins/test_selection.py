@@ -1,0 +1,236 @@
+"""Plugins by the names of their entry points."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from cellmap_data.errors import ConfigurationError, HookError, PluginRegistrationError, UnknownPluginError
+from cellmap_data.plugins import build_manager, environment_hooks
+from tests.plugins.actors import Appends, run
+
+MODULE = """
+from cellmap_data.errors import ConfigurationError
+from cellmap_data.hookspecs import hookimpl
+from cellmap_data.plugins import DataLoaderPlugin
+
+class Adds(DataLoaderPlugin):
+    def __init__(self, word="word", other="", priority=0):
+        super().__init__("its own name", priority)
+        if word == "bad":
+            raise ConfigurationError("no bad words")
+        self.word = word + other
+
+    def get_hook_methods(self):
+        return {"post_sample": "add"}
+
+    def add(self, sample):
+        return [*sample, self.word]
+
+class Fails:
+    @hookimpl
+    def post_sample(self):
+        raise ValueError("boom")
+
+ready = Adds("ready")
+
+def make(word="made"):
+    return Adds(word)
+
+@hookimpl
+def post_sample(sample):
+    return [*sample, "module"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    """No plugins but those a test asks for."""
+    for name in ("CELLMAP_DATA_PLUGINS", "CELLMAP_DATA_DISABLE_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Lay out an installed distribution with one module and its entry points."""
+
+    def install(distribution, entry_points, module=MODULE, version="1.2"):
+        folder = tmp_path / distribution
+        info = folder / f"{distribution}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (folder / f"{distribution}_code.py").write_text(module)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = [f"{name} = {distribution}_code{value}" for name, value in entry_points.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[cellmap_data.plugins]", *lines]))
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, f"{distribution}_code", raising=False)
+
+    return install
+
+
+@pytest.fixture
+def acme(install):
+    entry_points = {
+        "class": ":Adds",
+        "object": ":ready",
+        "function": ":make",
+        "module": "",
+        "fails": ":Fails",
+    }
+    install("acme", {f"acme.{name}": value for name, value in entry_points.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("class", "word"), ("object", "ready"), ("function", "made"), ("module", "module")]
+)
+@pytest.mark.usefixtures("acme")
+def test_an_entry_point_may_name_any_kind_of_plugin(name, word):
+    """The name that is typed is the name that is shown."""
+    manager = build_manager([f"acme.{name}"])
+    assert manager.list_plugins() == [f"acme.{name}"]
+    assert run(manager) == [word]
+
+
+SELECTIONS = {
+    "one name": ("acme.class", ["word"]),
+    "names in order": (["acme.object", "acme.class"], ["ready", "word"]),
+    "options in a mapping": ([{"acme.class": {"word": "mine"}}], ["mine"]),
+    "a mapping of several": ({"acme.object": None, "acme.function": {"word": "mine"}}, ["ready", "mine"]),
+    "names, then options": (
+        ["acme.class", "acme.object", {"acme.class": {"word": "mine"}}],
+        ["mine", "ready"],
+    ),
+    "objects between names": (["acme.class", Appends("object"), "acme.module"], ["word", "object", "module"]),
+    "one left out": (["acme.class", "acme.object", "no:acme.class"], ["ready"]),
+    "one left out beforehand": (["no:acme.class", "acme.class"], []),
+    "nothing": ([], []),
+}
+
+
+@pytest.mark.parametrize(("selection", "words"), SELECTIONS.values(), ids=SELECTIONS)
+@pytest.mark.usefixtures("acme")
+def test_what_is_selected_runs_in_the_order_of_the_selection(selection, words):
+    """Equal numbers run as registered; a name that comes again keeps its place."""
+    assert run(build_manager(selection)) == words
+
+
+@pytest.mark.usefixtures("acme")
+def test_given_options_are_defaults_of_the_selection():
+    """What the user types wins, option by option; options of what is not selected wait."""
+    options = {"acme.class": {"word": "default", "other": "!"}, "acme.absent": {"word": "x"}}
+    assert run(build_manager(["acme.class"], options)) == ["default!"]
+    assert run(build_manager([{"acme.class": {"word": "mine"}}], options)) == ["mine!"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        ("acme.class", ["own", "word"]),
+        (" acme.object , acme.class,", ["own", "ready", "word"]),
+        ("", ["own"]),
+    ],
+    ids=["one", "several", "none"],
+)
+@pytest.mark.usefixtures("acme")
+def test_the_environment_names_more(monkeypatch, listed, words):
+    """After those of the selection."""
+    monkeypatch.setenv("CELLMAP_DATA_PLUGINS", listed)
+    assert run(build_manager([Appends("own")])) == words
+
+
+@pytest.mark.usefixtures("acme")
+def test_the_environment_can_leave_one_out(monkeypatch):
+    """Without a change to the program."""
+    monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "no:acme.class")
+    assert run(build_manager(["acme.class", "acme.object"])) == ["ready"]
+
+
+@pytest.mark.parametrize(("value", "off"), [("1", True), ("true", True), ("0", False), ("", False)])
+@pytest.mark.usefixtures("acme")
+def test_the_environment_can_turn_all_off(monkeypatch, value, off):
+    """Not even the ones handed in as objects are there, and nothing is imported."""
+    monkeypatch.setenv("CELLMAP_DATA_DISABLE_PLUGINS", value)
+    manager = build_manager(["acme.class", Appends("own")])
+    assert run(manager) == ([] if off else ["word", "own"])
+    assert ("acme_code" in sys.modules) != off
+
+
+def test_only_what_is_selected_is_imported(install, acme):
+    """Selection first, import second: a broken neighbour does no harm."""
+    install("broken", {"broken.one": ":Plugin"}, module="raise RuntimeError('imported')")
+    build_manager(["acme.class"])
+    assert "acme_code" in sys.modules
+    with pytest.raises(PluginRegistrationError) as caught:
+        build_manager(["broken.one"])
+    text = str(caught.value)
+    assert all(
+        word in text for word in ["'broken.one'", "broken 1.2", "RuntimeError: imported", "no:broken.one"]
+    )
+
+
+@pytest.mark.parametrize("selection", [["acme.klass"], ["acme.class", "no:acme.klass"]], ids=["in", "out"])
+@pytest.mark.usefixtures("acme")
+def test_an_unknown_name_is_an_error_with_the_nearest(selection):
+    """Also where a misspelt name would leave nothing out."""
+    with pytest.raises(UnknownPluginError, match=r"'acme\.klass'(?s:.*)did you mean 'acme.class'"):
+        build_manager(selection)
+
+
+def test_two_distributions_of_one_name_are_refused(install, acme):
+    """Which of them runs must not depend on the order of a path."""
+    install("other", {"acme.class": ":Adds"})
+    with pytest.raises(PluginRegistrationError, match=r"acme 1\.2") as caught:
+        build_manager(["acme.class"])
+    assert "other 1.2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("selection", "error", "words"),
+    [
+        pytest.param(
+            {"acme.class": {"strenth": 1}},
+            PluginRegistrationError,
+            "'acme.class'(?s:.*)strenth",
+            id="unknown",
+        ),
+        pytest.param({"acme.class": 3}, ConfigurationError, "'acme.class' are no mapping", id="no mapping"),
+        pytest.param(
+            {"acme.class": {"word": "bad"}}, ConfigurationError, "no bad words", id="refused by the plugin"
+        ),
+        pytest.param(
+            {"acme.module": {"word": "x"}}, PluginRegistrationError, "takes no options", id="of a module"
+        ),
+        pytest.param(
+            {"acme.object": {"word": "x"}}, PluginRegistrationError, "takes no options", id="of an object"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("acme")
+def test_wrong_options_say_so(selection, error, words):
+    """They are passed to the class or function, which may refuse them."""
+    with pytest.raises(error, match=words):
+        build_manager(selection)
+
+
+@pytest.mark.usefixtures("acme")
+def test_errors_of_an_installed_plugin_name_its_distribution():
+    """The user knows whom to ask."""
+    with pytest.raises(HookError) as caught:
+        run(build_manager(["acme.fails"]))
+    assert (caught.value.plugin, caught.value.distribution) == ("acme.fails", "acme 1.2")
+    assert "acme_code:Fails of acme 1.2" in str(caught.value)
+
+
+@pytest.mark.usefixtures("acme")
+def test_the_hooks_of_the_environment_are_made_once(monkeypatch):
+    """For what is used without a loader; later changes of the environment do not matter."""
+    monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "acme.class")
+    environment_hooks.cache_clear()
+    try:
+        hooks = environment_hooks()
+        monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "")
+        assert environment_hooks() is hooks
+        assert hooks.post_sample([], 0, None, True) == ["word"]
+    finally:
+        environment_hooks.cache_clear()
