@@ -213,9 +213,8 @@ class WorkerSource:
         )
         context = start_context(self._options["multiprocessing_context"])
         if context.get_start_method() != "fork":
-            parts = {"dataset": self._reader.dataset, "plugins": self._reader.hooks}
-            parts |= {"collate_fn": self._reader.collate_fn, "worker_init_fn": setup.worker_init_fn}
-            check_picklable(parts)
+            parts = {"dataset": self._reader.dataset, "collate_fn": self._reader.collate_fn}
+            check_picklable(parts | {"worker_init_fn": setup.worker_init_fn})
         return DataLoader(
             WorkerDataset(self._reader, memory if isinstance(memory, SharedMemory) else None),  # type: ignore[arg-type]
             batch_sampler=_Plans(self),  # type: ignore[arg-type]

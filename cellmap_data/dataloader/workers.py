@@ -148,7 +148,7 @@ def _against_fork() -> list[str]:
 
 
 def check_picklable(parts: dict[str, Any]) -> None:
-    """Find out in the consumer which part of a loader cannot travel to a worker.
+    """Find out in the consumer which part of a loader cannot travel to a worker; plugins check themselves.
 
     Raises
     ------
@@ -158,6 +158,8 @@ def check_picklable(parts: dict[str, Any]) -> None:
     for name, part in parts.items():
         try:
             ForkingPickler.dumps(part)
+        except RuntimeError:
+            continue  # locks and shared values of multiprocessing, which travel only while a process starts
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise ConfigurationError(
                 message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -114,6 +115,26 @@ def test_what_cannot_travel_is_named_before_workers_start(part):
     loader = CellMapDataLoader(dataset, num_workers=1, multiprocessing_context="forkserver", **parts)
     with pytest.raises(ConfigurationError, match=f"the {part} cannot be sent to worker processes"):
         next(iter(loader))
+
+
+class Counter:
+    """A worker_init_fn that counts workers in memory they share."""
+
+    def __init__(self, context):
+        self.started = context.Value("i", 0)
+
+    def __call__(self, worker_id):
+        with self.started.get_lock():
+            self.started.value += 1
+
+
+def test_what_travels_only_at_the_start_of_a_process_travels():
+    """Locks and values of multiprocessing reach workers, as they do with torch's own loader."""
+    counter = Counter(multiprocessing.get_context("forkserver"))
+    options = {"num_workers": 2, "multiprocessing_context": "forkserver", "worker_init_fn": counter}
+    with CellMapDataLoader(Toy(), batch_size=2, **options) as loader:
+        list(loader)
+    assert counter.started.value == 2
 
 
 class Unpicklable(Toy):

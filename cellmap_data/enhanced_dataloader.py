@@ -1,0 +1,178 @@
+"""The loader with plugins: the four built-in ones, and any that is installed or handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from cellmap_data.dataloader import CellMapDataLoader
+from cellmap_data.dataloader.loader import SamplerLike
+from cellmap_data.device.device_manager import DeviceManager
+from cellmap_data.errors import PluginError, message
+from cellmap_data.plugins import PluginManager, build_manager
+
+__all__ = ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"]
+
+
+class EnhancedCellMapDataLoader(CellMapDataLoader):
+    """A :class:`~cellmap_data.CellMapDataLoader` whose every stage plugins can extend.
+
+    Four plugins come with the package and are on unless switched off: prefetch (priority 100), augmentation
+    (50), memory_optimization (20) and device_transfer (10). Others are enabled by the name of their entry
+    point, or handed in as objects.
+
+    Parameters
+    ----------
+    dataset, classes, batch_size, num_workers, weighted_sampler, sampler, is_train, rng, device
+        As for :class:`~cellmap_data.CellMapDataLoader`; batches arrive on ``device``.
+    iterations_per_epoch
+        Batches of an epoch; None = every position once.
+    enable_plugins
+        False makes this the plain loader.
+    enable_prefetch, enable_augmentation, enable_device_transfer, enable_memory_optimization
+        Switches of the built-in plugins.
+    max_prefetch
+        Samples read ahead with ``num_workers=0``. Workers read ahead by torch's ``prefetch_factor``.
+    transforms
+        What the augmentation plugin runs: callables on a sample, or a mapping from key to callables.
+    plugins
+        More plugins, one or several: entry-point names (``"no:name"`` leaves one out), ``{name: options}``,
+        plugin objects.
+    **torch_options
+        As for :class:`~cellmap_data.CellMapDataLoader`.
+
+    Raises
+    ------
+    ConfigurationError
+        When arguments contradict each other or a keyword is unknown.
+    UnknownPluginError
+        When no installed plugin has a given name; the message has the nearest one.
+    PluginRegistrationError
+        When a plugin is refused.
+
+    Attributes
+    ----------
+    plugin_manager
+        The plugins, or None with ``enable_plugins=False``.
+    """
+
+    plugin_manager: PluginManager | None
+
+    def __init__(
+        self,
+        dataset: Any,
+        classes: Sequence[str] | None = None,
+        batch_size: int = 1,
+        num_workers: int = 0,
+        weighted_sampler: bool = False,
+        sampler: SamplerLike | None = None,
+        is_train: bool = True,
+        rng: torch.Generator | None = None,
+        device: str | torch.device | None = None,
+        iterations_per_epoch: int | None = None,
+        enable_plugins: bool = True,
+        enable_prefetch: bool = True,
+        enable_augmentation: bool = True,
+        enable_device_transfer: bool = True,
+        enable_memory_optimization: bool = True,
+        max_prefetch: int = 8,
+        transforms: Any = None,
+        plugins: str | Mapping[str, Any] | Iterable[Any] = (),
+        **torch_options: Any,
+    ) -> None:
+        self.max_prefetch = max_prefetch
+        self.plugin_manager = None
+        super().__init__(
+            dataset,
+            classes,
+            batch_size,
+            num_workers,
+            weighted_sampler,
+            sampler,
+            is_train,
+            rng,
+            device,
+            iterations_per_epoch,
+            **torch_options,
+        )
+        if not enable_plugins:
+            return
+        switches = {
+            "prefetch": enable_prefetch,
+            "augmentation": enable_augmentation,
+            "device_transfer": enable_device_transfer,
+            "memory_optimization": enable_memory_optimization,
+        }
+        options: Mapping[str, Mapping[str, Any]] = {
+            "prefetch": {"max_prefetch": max_prefetch},
+            "augmentation": {"transforms": transforms},
+            "device_transfer": {"device_manager": self.device_manager},
+            "memory_optimization": {"device_manager": self.device_manager},
+        }
+        wanted = [name for name, on in switches.items() if on]
+        more = [plugins] if isinstance(plugins, str | Mapping) else plugins
+        self.plugin_manager = build_manager([*wanted, *more], options=options)
+        self.hooks = self.plugin_manager.relay
+        self.refresh()
+
+    def add_plugin(self, plugin: Any, **options: Any) -> None:
+        """Register a plugin object; it takes part from the next iteration on.
+
+        Raises
+        ------
+        PluginRegistrationError
+            When the plugin is refused.
+        PluginError
+            With ``enable_plugins=False``.
+        """
+        self._manager("add a plugin").register_plugin(plugin, **options)
+
+    def remove_plugin(self, name: str) -> Any:
+        """Take a plugin out and return it.
+
+        Raises
+        ------
+        UnknownPluginError
+            When there is none of that name.
+        PluginError
+            With ``enable_plugins=False``.
+        """
+        return self._manager("remove a plugin").unregister_plugin(name)
+
+    def get_plugin(self, name: str) -> Any:
+        """The plugin of that name; None if there is none."""
+        return self.plugin_manager.get_plugin(name) if self.plugin_manager else None
+
+    @property
+    def device_manager(self) -> DeviceManager:
+        """What knows the device and moves tensors there; assigning one reaches the plugins."""
+        return self._device_manager
+
+    @device_manager.setter
+    def device_manager(self, manager: DeviceManager) -> None:
+        self._device_manager = manager
+        if self.plugin_manager is None:
+            return
+        for name in self.plugin_manager.list_plugins():
+            plugin = self.get_plugin(name)
+            if hasattr(plugin, "device_manager"):
+                plugin.device_manager = manager
+
+    def _manager(self, what: str) -> PluginManager:
+        if self.plugin_manager is None:
+            raise PluginError(
+                message(
+                    f"cannot {what}: this loader was made without plugins",
+                    got="enable_plugins=False",
+                    hint="make it with enable_plugins=True",
+                )
+            )
+        return self.plugin_manager
+
+    def _window(self) -> int:
+        return self.max_prefetch
+
+
+CellMapDataLoaderWithPlugins = EnhancedCellMapDataLoader

@@ -1,0 +1,92 @@
+"""Fixed functions of each value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.transforms.base import TensorTransform, as_floating
+
+_REPLACEABLE = ("nan", "posinf", "neginf")
+
+
+class Binarize(TensorTransform):
+    """1 where a value is strictly greater than the threshold, else 0; NaN, the unknown, stays NaN.
+
+    Parameters
+    ----------
+    threshold
+        In the unit of the values.
+    """
+
+    def __init__(self, threshold: float = 0.0) -> None:
+        super().__init__()
+        self.threshold = float(threshold)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Tensor of any shape and dtype -> the same shape and dtype."""
+        binary = (x > self.threshold).to(x.dtype)
+        return torch.where(x.isnan(), x, binary) if x.is_floating_point() else binary
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"threshold={self.threshold}"
+
+
+class NaNtoNum(TensorTransform):
+    """Replaces NaN and infinities.
+
+    Parameters
+    ----------
+    params
+        Any of ``nan``, ``posinf``, ``neginf`` -> the number that takes its place, as for
+        ``torch.nan_to_num``: without one, NaN becomes 0 and an infinity the extreme value of the dtype.
+
+    Raises
+    ------
+    ConfigurationError
+        When ``params`` has another key.
+    """
+
+    def __init__(self, params: Mapping[str, float | None] | None = None) -> None:
+        super().__init__()
+        self.params = dict(params or {})
+        if unknown := self.params.keys() - set(_REPLACEABLE):
+            raise ConfigurationError(
+                message("NaNtoNum cannot replace this", expected=", ".join(_REPLACEABLE), got=sorted(unknown))
+            )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Tensor of any shape and dtype -> the same shape and dtype."""
+        posinf, neginf = self.params.get("posinf"), self.params.get("neginf")
+        return torch.nan_to_num(x, self.params.get("nan"), posinf, neginf)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"params={self.params}"
+
+
+class Normalize(TensorTransform):
+    """``(x + shift) * scale``; the default takes 8-bit values to 0..1.
+
+    Parameters
+    ----------
+    shift
+        Added first, in the unit of the values.
+    scale
+        Multiplied afterwards.
+    """
+
+    def __init__(self, shift: float = 0.0, scale: float = 1 / 255) -> None:
+        super().__init__()
+        self.shift, self.scale = float(shift), float(scale)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Tensor of any shape -> the same shape; floats keep their dtype, integers become floats."""
+        return (as_floating(x) + self.shift) * self.scale
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return f"shift={self.shift}, scale={self.scale}"

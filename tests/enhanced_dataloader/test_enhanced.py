@@ -1,0 +1,207 @@
+"""The loader with plugins: what is on by default, how plugins come and go, what they see."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
+from cellmap_data.device.device_manager import DeviceManager
+from cellmap_data.enhanced_dataloader import CellMapDataLoaderWithPlugins
+from cellmap_data.errors import HookError, PluginError, UnknownPluginError
+from cellmap_data.hookspecs import hookimpl
+from cellmap_data.plugins import DataLoaderPlugin
+from tests.toy import EXECUTORS, Toy, executor_id, is_right, seeded
+
+BUILTINS = ["prefetch", "augmentation", "device_transfer", "memory_optimization"]
+
+workers = pytest.mark.parametrize("workers", [0, 2])
+
+
+class CustomPlugin(DataLoaderPlugin):
+    def __init__(self):
+        super().__init__("custom", priority=75)
+
+    def get_hook_methods(self):
+        return {"post_sample": "process_sample"}
+
+    def process_sample(self, sample, **kwargs):
+        sample["custom_field"] = "processed"
+        return sample
+
+
+@workers
+def test_the_worked_example(workers):
+    """A plugin written in ten lines adds its field to every batch; what is no tensor becomes a list."""
+    with EnhancedCellMapDataLoader(Toy(), batch_size=4, num_workers=workers) as loader:
+        loader.add_plugin(CustomPlugin())
+        batches = list(loader.loader)
+        assert [batch["custom_field"] for batch in batches] == [["processed"] * 4] * 5
+        assert all(is_right(batch) for batch in batches)
+
+
+def test_the_built_in_plugins_are_on():
+    """By default the four built-in plugins are listed in the order of their switches."""
+    loader = EnhancedCellMapDataLoader(Toy())
+    assert loader.plugin_manager.list_plugins() == BUILTINS
+    assert CellMapDataLoaderWithPlugins is EnhancedCellMapDataLoader
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_each_switch_leaves_one_out(name):
+    """Each ``enable_`` switch, and ``"no:name"``, leaves exactly its plugin out; the loader still works."""
+    for options in ({f"enable_{name}": False}, {"plugins": [f"no:{name}"]}, {"plugins": f"no:{name}"}):
+        loader = EnhancedCellMapDataLoader(Toy(), batch_size=4, device="cpu", **options)
+        assert loader.plugin_manager.list_plugins() == [other for other in BUILTINS if other != name]
+        assert len(list(loader)) == 5
+
+
+def test_without_plugins_it_is_the_plain_loader():
+    """``enable_plugins=False`` gives the plain loader, which says why it takes no plugin."""
+    loader = EnhancedCellMapDataLoader(Toy(), enable_plugins=False)
+    assert loader.plugin_manager is None
+    assert len(list(loader)) == 20
+    with pytest.raises(PluginError, match="enable_plugins=False"):
+        loader.add_plugin(CustomPlugin())
+    with pytest.raises(PluginError, match="enable_plugins=False"):
+        loader.remove_plugin("custom")
+
+
+@pytest.mark.executor
+@pytest.mark.parametrize("options", EXECUTORS, ids=executor_id)
+def test_plugins_come_and_go_between_epochs(options):
+    """Adding, disabling, enabling and removing take effect in the next epoch, in live workers too."""
+    with EnhancedCellMapDataLoader(Toy(4), batch_size=2, **options) as loader:
+
+        def has_field():
+            return {"custom_field" in batch for batch in loader}
+
+        assert has_field() == {False}
+        loader.add_plugin(CustomPlugin())
+        assert has_field() == {True}
+        loader.get_plugin("custom").disable()
+        assert has_field() == {False}
+        loader.get_plugin("custom").enable()
+        assert has_field() == {True}
+        loader.remove_plugin("custom")
+        assert has_field() == {False}
+        assert loader.get_plugin("custom") is None
+        with pytest.raises(UnknownPluginError):
+            loader.remove_plugin("custom")
+
+
+class Failing:
+    """Fails at sample 7."""
+
+    name = "failing"
+
+    @hookimpl
+    def post_sample(self, sample, index):
+        if index == 7:
+            raise KeyError("membrane")
+        return sample
+
+
+@pytest.mark.executor
+@pytest.mark.parametrize("options", EXECUTORS, ids=executor_id)
+def test_an_error_names_plugin_hook_and_sample(options):
+    """What a plugin raises arrives with plugin, hook and sample named, from workers and threads alike."""
+    loader = EnhancedCellMapDataLoader(Toy(), batch_size=2, plugins=[Failing()], **options)
+    with loader, pytest.raises(HookError, match="membrane") as caught:
+        list(loader)
+    assert (caught.value.plugin, caught.value.hook, caught.value.index) == ("failing", "post_sample", 7)
+    assert "failing" in str(caught.value)
+    assert "post_sample" in str(caught.value)
+    assert "7" in str(caught.value)
+
+
+class OnDevice:
+    """Notes where batches are when a plugin behind device_transfer sees them."""
+
+    name = "on_device"
+
+    def __init__(self):
+        self.seen = set()
+
+    @hookimpl
+    def post_collate(self, batch, device):
+        self.seen.add((batch["x"].device.type, device.type))
+        return batch
+
+
+@workers
+def test_batches_arrive_on_the_device_before_plugins_with_lower_numbers(workers):
+    """``device_transfer`` moves batches in the consumer; a plugin below it sees them on the device."""
+    plugin = OnDevice()
+    loader = EnhancedCellMapDataLoader(Toy(4), num_workers=workers, device="meta", plugins=[plugin])
+    with loader:
+        assert {batch["x"].device.type for batch in loader} == {"meta"}
+        assert plugin.seen == {("meta", "meta")}
+
+
+def test_there_is_one_truth_about_the_device():
+    """``to``, ``device`` and an assigned device manager all reach the plugins."""
+    loader = EnhancedCellMapDataLoader(Toy(4), device="cpu")
+    assert next(iter(loader))["x"].device.type == "cpu"
+    assert loader.to("meta", non_blocking=True) is loader
+    assert next(iter(loader))["x"].device.type == loader.device.type == "meta"
+    loader.device_manager = DeviceManager("cpu")
+    assert next(iter(loader))["x"].device.type == loader.device.type == "cpu"
+
+
+def jitter(sample):
+    """A transform that draws from torch's global generator."""
+    sample["x"] = sample["x"] + torch.rand(()) + torch.randn(3)[0]
+    return sample
+
+
+@pytest.mark.executor
+def test_every_executor_gives_the_same_bits():
+    """Same seed, same batches: threads, workers, prefetching or not, a transform that draws globally."""
+    results = []
+    for options in [{"enable_prefetch": False}, {"max_prefetch": 1}, {"max_prefetch": 16}, *EXECUTORS[1:]]:
+        with EnhancedCellMapDataLoader(
+            Toy(30), batch_size=4, rng=seeded(), transforms=[jitter], device="cpu", **options
+        ) as loader:
+            results.append(
+                [{key: value.clone() for key, value in batch.items()} for _ in range(2) for batch in loader]
+            )
+    assert len(results[0]) == 16
+    assert not torch.equal(results[0][0]["x"] - results[0][0]["idx"].view(-1, 1, 1, 1, 1), torch.zeros(()))
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_ranks_and_batch_sizes_do_not_change_a_sample():
+    """Sample k of an epoch is the same whatever the batches are."""
+    noise = []
+    for batch_size in (1, 7):
+        loader = CellMapDataLoader(Toy(21), batch_size=batch_size, rng=seeded())
+        noise.append(torch.cat([batch["noise"] for batch in loader]))
+    assert torch.equal(noise[0], noise[1])
+
+
+class Memoriser:
+    """Keeps what a worker or thread shows it."""
+
+    name = "memoriser"
+
+    def __init__(self):
+        self.kept = []
+
+    @hookimpl
+    def post_sample(self, sample, index):
+        for old_index, old in self.kept:
+            assert bool((old == old_index).all()), f"sample {old_index} was overwritten"
+        self.kept = [*self.kept[-5:], (int(index), sample["x"])]
+        return sample
+
+
+@workers
+def test_what_a_plugin_keeps_is_not_overwritten(workers):
+    """A plugin that keeps samples of earlier batches, as for mixing, never sees them change."""
+    with EnhancedCellMapDataLoader(
+        Toy(300), batch_size=2, num_workers=workers, plugins=[Memoriser()]
+    ) as loader:
+        assert all(is_right(batch) for batch in loader)
