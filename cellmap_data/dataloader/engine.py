@@ -63,8 +63,8 @@ class Engine:
     def torch_loader(self, batch_size: int | None, drop_last: bool) -> DataLoader[Any]:
         """The stock DataLoader; it keeps the engine alive, not the other way round."""
         return DataLoader(
-            TicketDataset(self._reader.dataset),
-            batch_sampler=Tickets(self, batch_size, drop_last),  # type: ignore[arg-type]
+            TicketDataset(self._reader.dataset),  # type: ignore[arg-type]
+            batch_sampler=Tickets(self, batch_size, drop_last),
             collate_fn=self.exchange,
         )
 
@@ -93,10 +93,13 @@ class Engine:
         run = self._run
         try:
             number = run.number_of(list(ticket)) if run else None
-            if run is None or number is None:
-                return self._transform(self._local.read_now(self._planned(ticket)))
-            batch = self._transform(run.deliver(number))
-            run.hand_over(batch)
+            if run is not None and number is not None:
+                delivery = run.deliver(number)
+            else:
+                delivery = self._local.read_now(self._planned(ticket))
+            batch = self._transform(delivery)
+            if run is not None:
+                run.hand_over(batch)
             return batch
         except BaseException:
             if run is not None:

@@ -99,7 +99,8 @@ class Run:
 
     def hand_over(self, batch: Any) -> None:
         """Remember what the consumer has in hand, for ``post_batch``."""
-        self._delivered, self._delivered_at = batch, time.perf_counter()
+        if self._state == "running":
+            self._delivered, self._delivered_at = batch, time.perf_counter()
 
     def supersede(self) -> None:
         """End this run because another begins."""

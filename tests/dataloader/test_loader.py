@@ -138,7 +138,7 @@ def test_two_loaders_at_once():
 @pytest.mark.executor
 @every_executor
 def test_a_sample_that_cannot_be_read_is_named_and_the_loader_goes_on(options):
-    """What a dataset raises arrives at its batch, with the indices, from workers too; the next epoch works."""
+    """What a dataset raises arrives at its batch, with the indices, also from workers; the loader goes on."""
     dataset = Broken()
     with CellMapDataLoader(dataset, batch_size=2, is_train=False, **options) as loader:
         seen = []
