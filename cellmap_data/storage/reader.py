@@ -1,0 +1,52 @@
+"""What the package asks of something that reads a stored array."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Box: TypeAlias = tuple[slice, ...]
+"""One ``slice(start, stop)`` for each stored axis, inside the array."""
+
+
+@runtime_checkable
+class Pending(Protocol):
+    """A read that is on its way."""
+
+    def result(self) -> None:
+        """Wait until the values are there.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be had.
+        """
+
+
+@runtime_checkable
+class ArrayReader(Protocol):
+    """One stored array; used by many threads at once, and pickled as what is needed to open it again."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels per axis, in the order in which the axes are stored."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the stored values."""
+
+    def read_into(self, box: Box, out: npt.NDArray[Any]) -> Pending:
+        """Start to read a box into memory, and return at once.
+
+        Parameters
+        ----------
+        box : tuple of slice
+            What to read.
+        out : ndarray
+            Where to: of the shape of the box, with any strides, and any dtype the values can be cast to.
+        """
+
+    def read(self, box: Box) -> npt.NDArray[Any]:
+        """The values in a box, in fresh memory, as they are stored."""

@@ -1,0 +1,117 @@
+"""Zarr arrays, read by tensorstore: decoded, cast and laid out as wanted in one pass, outside the GIL."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorstore as ts
+
+from cellmap_data.errors import StoreError, message
+from cellmap_data.storage.cache import shared_context
+from cellmap_data.storage.files import local_path
+from cellmap_data.storage.metadata import ArrayInfo, read_array_info
+from cellmap_data.storage.reader import Box
+
+_DRIVERS = {2: "zarr", 3: "zarr3"}
+_FAULTS = (ValueError, IndexError, OSError, RuntimeError)  # what tensorstore makes of its status codes
+
+_live = False
+
+
+def live_reader() -> bool:
+    """Whether this process has tensorstore threads running: from then on it must not fork."""
+    return _live
+
+
+class ZarrReader:
+    """A zarr v2 or v3 array on a local file system.
+
+    The metadata is read when this is made, the array is opened by the first read in each process. Missing
+    chunks hold the fill value. What was read before may come from the cache without a look at the file.
+
+    Parameters
+    ----------
+    uri : str
+        Path of the array.
+    info : ArrayInfo, optional
+        Its description, where that is known already.
+
+    Raises
+    ------
+    StoreNotFoundError, MetadataError
+        If there is no such array, or none that can be read.
+    """
+
+    def __init__(self, uri: str, info: ArrayInfo | None = None) -> None:
+        self.uri = uri
+        self._info = info or read_array_info(uri)
+        self._store: ts.TensorStore | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ZarrReader, (self.uri, self._info)
+
+    def __repr__(self) -> str:
+        return f"ZarrReader({self.uri!r})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels per axis, in the order in which the axes are stored."""
+        return self._info.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the stored values."""
+        return self._info.dtype
+
+    def read_into(self, box: Box, out: npt.NDArray[Any]) -> ZarrRead:
+        """Start to read ``box`` into ``out`` (any strides, any number type), and return at once."""
+        try:
+            source = ts.cast((self._store or self._open())[box], ts.dtype(out.dtype))
+            return ZarrRead(self.uri, box, ts.array(out, copy=False).write(source).commit)
+        except _FAULTS as error:
+            raise _failed(self.uri, box, error) from error
+
+    def read(self, box: Box) -> npt.NDArray[Any]:
+        """The values in ``box``, in fresh memory, as they are stored."""
+        out = np.empty([part.stop - part.start for part in box], self.dtype)
+        self.read_into(box, out).result()
+        return out
+
+    def _open(self) -> ts.TensorStore:
+        global _live
+        with self._lock:
+            if self._store is None:
+                _live = True
+                spec = {
+                    "driver": _DRIVERS[self._info.zarr_format],
+                    "kvstore": {"driver": "file", "path": local_path(self.uri)},
+                    "recheck_cached_data": False,
+                    "recheck_cached_metadata": False,
+                }
+                self._store = ts.open(spec, read=True, open=True, context=shared_context()).result()
+            return self._store
+
+
+class ZarrRead:
+    """A read by tensorstore that is on its way."""
+
+    __slots__ = ("_box", "_future", "_uri")
+
+    def __init__(self, uri: str, box: Box, future: ts.Future[None]) -> None:
+        self._uri, self._box, self._future = uri, box, future
+
+    def result(self) -> None:
+        """Wait until the values are there; StoreError if they cannot be had."""
+        try:
+            self._future.result()
+        except _FAULTS as error:
+            raise _failed(self._uri, self._box, error) from error
+
+
+def _failed(uri: str, box: Box, error: Exception) -> StoreError:
+    place = ", ".join(f"{part.start}:{part.stop}" for part in box)
+    return StoreError(message("A stored array cannot be read.", place=f"{uri} [{place}]", got=error))
