@@ -1,0 +1,26 @@
+"""One crop as a torch dataset: an index becomes a sample of aligned raw and label patches."""
+
+from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
+from cellmap_data.dataset.dataset import CellMapDataset
+from cellmap_data.dataset.indices import position
+from cellmap_data.dataset.layout import Layout
+from cellmap_data.dataset.planned import Allocate, Entry, fresh_memory
+from cellmap_data.dataset.readers import Plugins
+from cellmap_data.dataset.recipe import Recipe
+from cellmap_data.dataset.request import Contents, Request
+
+__all__ = [
+    "Allocate",
+    "BatchDTypes",
+    "CellMapDataset",
+    "Contents",
+    "Entry",
+    "Layout",
+    "Plugins",
+    "Recipe",
+    "Request",
+    "Sample",
+    "fresh_memory",
+    "position",
+    "read_entries",
+]

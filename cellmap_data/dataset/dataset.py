@@ -1,0 +1,360 @@
+"""The dataset of one crop."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, Self, SupportsIndex
+
+import torch
+from torch.utils.data import Dataset
+
+from cellmap_data.config import ArraySpec
+from cellmap_data.config.arrays import ArrayOptions
+from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
+from cellmap_data.dataset.indices import position
+from cellmap_data.dataset.inputs import MISSING
+from cellmap_data.dataset.layout import Layout
+from cellmap_data.dataset.planned import Allocate, Entry, fresh_memory
+from cellmap_data.dataset.readers import Plugins, Readers
+from cellmap_data.dataset.recipe import Recipe, Transforms
+from cellmap_data.dataset.request import Contents, Request
+from cellmap_data.dataset.values import ValueTransform
+from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.image import CellMapImage, ValueCallable, box_by_axis
+from cellmap_data.sampler import Draw, SampleIndex
+from cellmap_data.spatial import AXES, SpatialTransforms, spatial_table
+
+Boxes = dict[str, tuple[float, float]]
+
+
+class CellMapDataset(Dataset[Sample]):
+    """Aligned patches of one raw volume and of the labels of one crop of it.
+
+    Sample ``i`` is ``{"idx": int64, <input>: [1, *spatial], <target>: [classes, *spatial]}`` on the CPU, axes
+    of one voxel left out. A label nobody knows is NaN: of a class that is not annotated, or outside the
+    label's array. A class that is not annotated is 0 where an annotated one that excludes it is positive.
+
+    Making a dataset opens nothing. The metadata is read when a position is first asked for, arrays by the
+    first read in each process. Any number of threads may read at once; pickled, a dataset is what it takes to
+    make it again. Indices are those of a list: from ``-len`` to ``len - 1``, IndexError beyond.
+
+    Parameters
+    ----------
+    raw_path : str
+        A multiscale group, OME-Zarr 0.4 or 0.5.
+    target_path : str, optional
+        ``base/[class1,class2]suffix``: the annotated classes, each a multiscale group ``base/class1suffix``.
+        Without brackets the last part of the path is the one annotated class.
+    classes : sequence of str, optional
+        The channels of every target; None for raw only.
+    input_arrays, target_arrays : mapping
+        ``{name: {"shape": (z, y, x) in voxels, "scale": (z, y, x) in nm}}``.
+    pad : bool
+        Whether a volume smaller than a patch has a position. Raw is 0 outside its array, after transforms.
+    spatial_transforms : mapping, optional
+        Such as ``{"mirror": {"x": 0.5}, "transpose": {"axes": ["x", "y"]}, "rotate": {"z": 45}}``.
+    raw_value_transforms : callable or sequence of callables, optional
+        Applied to each input [1, *spatial] in the dtype in which it is stored.
+    target_value_transforms : callable or sequence of callables, optional
+        Applied to each target [classes, *spatial], floats with NaN for unknown.
+    class_relation_dict : mapping, optional
+        Class -> the classes that exclude it.
+    force_has_data : bool
+        Kept for whoever asks; every position can be read anyway.
+    device : str or torch.device, optional
+        Kept for whoever asks; samples are made on the CPU and loaders move batches.
+    seed : int, optional
+        Of augmentation; None for ``torch.initial_seed()`` at the time the dataset is made.
+    dtype : {"float32", "native"}
+        "float32" delivers labels stored as 32- or 64-bit integers as float64, so that no id is rounded.
+        "native" delivers values as stored, with a bool array ``<target>_known`` [classes] in place of NaN.
+    is_train : bool
+        Whether spatial transforms are drawn.
+    plugins : PluginManager or Plugins, optional
+        Asked for readers (``open_array``) and for spatial transforms (``add_spatial_transforms``).
+    context : object, optional
+        Handed on to plugins that open arrays.
+    empty_value : float
+        The label of what is unknown.
+    rng : torch.Generator, optional
+        Its initial seed is the seed.
+    axis_order : str
+        "zyx" is the only order there is.
+    max_workers : int, optional
+        Of no effect: reads run in the background threads of the reader.
+
+    Raises
+    ------
+    ConfigurationError
+        If arguments cannot be right; every fault of the arrays is listed.
+    """
+
+    def __init__(
+        self,
+        raw_path: str,
+        target_path: str | None = None,
+        classes: Sequence[str] | None = None,
+        input_arrays: ArrayOptions | None = None,
+        target_arrays: ArrayOptions | None = None,
+        pad: bool = False,
+        spatial_transforms: Mapping[str, Any] | None = None,
+        raw_value_transforms: ValueCallable | Sequence[ValueCallable] | None = None,
+        target_value_transforms: ValueCallable | Sequence[ValueCallable] | None = None,
+        class_relation_dict: Mapping[str, Iterable[str]] | None = None,
+        force_has_data: bool = False,
+        device: str | torch.device | None = None,
+        seed: int | None = None,
+        *,
+        dtype: Literal["float32", "native"] = "float32",
+        is_train: bool = True,
+        plugins: Any = None,
+        context: Any = None,
+        empty_value: float = math.nan,
+        rng: torch.Generator | None = None,
+        axis_order: str = AXES,
+        max_workers: int | None = None,  # noqa: ARG002 - accepted from users of earlier releases
+    ) -> None:
+        super().__init__()
+        _check_choices(dtype, axis_order)
+        self.force_has_data, self.device, self.epoch = force_has_data, device, 0
+        self.seed = rng.initial_seed() if seed is None and rng is not None else seed
+        self._fallback_seed = torch.initial_seed()
+        self._plugins, self._context = _relay(plugins), context
+        self._unknown = empty_value
+        self._request = Request.parse(
+            raw_path,
+            target_path,
+            classes,
+            input_arrays or {},
+            target_arrays,
+            class_relation_dict,
+            pad=pad,
+            native=dtype == "native",
+        )
+        self.input_arrays = dict(input_arrays or {})
+        self.target_arrays = dict(target_arrays or {}) if self._request.targets else {}
+        self._transforms = Transforms(
+            raw=ValueTransform.of(raw_value_transforms),
+            target=ValueTransform.of(target_value_transforms),
+            augment=is_train,
+        )
+        self.set_spatial_transforms(spatial_transforms)
+        self._layout: Layout | None = None
+        self._recipe: Recipe | None = None
+        self._readers, self._lock = Readers(self._plugins, context), threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    def __repr__(self) -> str:
+        return (
+            f"CellMapDataset({self._request.raw!r}, classes={self.classes}, inputs={list(self.input_arrays)})"
+        )
+
+    def __len__(self) -> int:
+        return self.layout.grid.size
+
+    def __getitem__(self, index: SupportsIndex) -> Sample:
+        """One sample; IndexError out of range."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Sample]:
+        """The samples of a batch, read together."""
+        return self.read_batch(indices, fresh_memory)
+
+    def read_batch(self, indices: Sequence[SupportsIndex], allocate: Allocate) -> list[Sample]:
+        """Read samples straight into memory that the caller gives.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Positions; a ``SampleIndex`` brings its own draw, others draw from (seed, epoch, index).
+        allocate : callable
+            ``allocate(name, shape, dtype)`` is called once for each array, with the batch as first axis.
+
+        Returns
+        -------
+        list of dict
+            The samples, views of that memory.
+
+        Raises
+        ------
+        IndexError
+            If a position does not exist.
+        StoreError
+            If the volumes cannot be used; lists all that is wrong with them.
+        SampleError
+            If a read fails.
+        """
+        recipe = self.recipe
+        entries = [self.locate(index) for index in indices]
+        return read_entries(entries, BatchDTypes.common([recipe]), allocate) if entries else []
+
+    def locate(self, index: SupportsIndex) -> Entry:
+        """What an index stands for: the position, and the random numbers of its sample."""
+        recipe = self.recipe
+        i = position(index, recipe.layout.grid.size)
+        draw = index.draw if isinstance(index, SampleIndex) else None
+        seed = self._fallback_seed if self.seed is None else self.seed
+        return Entry(recipe, i, draw or Draw(seed, self.epoch, i), i)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How samples are made from now on."""
+        recipe, transforms = self._recipe, self._transforms
+        if recipe is None or recipe.transforms is not transforms:
+            recipe = Recipe(self._request, self.layout, self._readers, transforms, self._unknown)
+            self._recipe = recipe
+        return recipe
+
+    @property
+    def is_train(self) -> bool:
+        """Whether spatial transforms are drawn."""
+        return self._transforms.augment
+
+    @is_train.setter
+    def is_train(self, value: bool) -> None:
+        self._transforms = replace(self._transforms, augment=value)
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """The recipe, in a list: what a dataset made of datasets has several of."""
+        return [self.recipe]
+
+    @property
+    def contents(self) -> Contents:
+        """What every sample holds."""
+        return self._request.contents
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies; read from the metadata when it is first asked for."""
+        if self._layout is None:
+            with self._lock:
+                if self._layout is None:
+                    self._layout = Layout.of(self._request, self._readers)
+        return self._layout
+
+    @property
+    def classes(self) -> list[str]:
+        """The channels of every target."""
+        return list(self._request.classes)
+
+    @property
+    def input_sources(self) -> dict[str, CellMapImage]:
+        """The raw volume as each input sees it."""
+        specs = self._request.inputs
+        return {spec.name: self._image(self._request.raw, spec.name, spec, raw=True) for spec in specs}
+
+    @property
+    def target_sources(self) -> dict[str, CellMapImage]:
+        """The labels of each annotated class, as the first target sees them."""
+        return next(iter(self.target_array_sources.values()), {})
+
+    @property
+    def target_array_sources(self) -> dict[str, dict[str, CellMapImage]]:
+        """The labels of each annotated class, as each target sees them."""
+        labels = self._request.labels
+        return {
+            spec.name: {
+                name: self._image(labels.of(name), name, spec, raw=False) for name in self._request.annotated
+            }
+            for spec in self._request.targets
+            if labels is not None
+        }
+
+    @property
+    def bounding_box(self) -> Boxes | None:
+        """The space all sources cover, ``{axis: (lo, hi)}`` in nm; None where they have none in common."""
+        return box_by_axis(self.layout.bounding_box)
+
+    @property
+    def sampling_box(self) -> Boxes | None:
+        """Where centres lie, both ends included, ``{axis: (lo, hi)}`` in nm; None without positions."""
+        return box_by_axis(self.layout.grid.sampling_box)
+
+    def get_center(self, idx: SupportsIndex) -> dict[str, float]:
+        """The centre of a position, ``{axis: nm}``; IndexError where there is none."""
+        grid = self.layout.grid
+        return dict(zip(AXES, grid.centre(position(idx, grid.size)), strict=True))
+
+    def get_crop_class_matrix(self) -> torch.Tensor:
+        """Which classes are annotated: bool, [1, classes]."""
+        annotated = self._request.annotated
+        return torch.tensor([[name in annotated for name in self._request.classes]], dtype=torch.bool)
+
+    def verify(self) -> bool:
+        """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""
+        return self.layout.grid.size > 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let plain indices draw the augmentation of another epoch."""
+        self.epoch = epoch
+
+    def set_spatial_transforms(self, transforms: Mapping[str, Any] | None) -> None:
+        """Replace the spatial transforms; ConfigurationError for what cannot be read."""
+        table = spatial_table()
+        if self._plugins is not None:
+            self._plugins.add_spatial_transforms(table=table)
+        self._transforms = replace(
+            self._transforms, spatial=SpatialTransforms.from_options(transforms, table)
+        )
+
+    def set_raw_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
+        """Replace the value transforms of the inputs."""
+        self._transforms = replace(self._transforms, raw=ValueTransform.of(transforms))
+
+    def set_target_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
+        """Replace the value transforms of the targets."""
+        self._transforms = replace(self._transforms, target=ValueTransform.of(transforms))
+
+    def set_plugins(self, plugins: Any) -> None:
+        """Ask other plugins from now on; spatial transforms that were set stay as they are."""
+        self._plugins = _relay(plugins)
+        self._readers = Readers(self._plugins, self._context)
+        self._layout = self._recipe = None
+
+    def to(self, device: str | torch.device) -> Self:
+        """Take note of a device; samples stay on the CPU, loaders move batches."""
+        self.device = device
+        return self
+
+    def close(self) -> None:
+        """Let go of all open arrays; the next read opens them again."""
+        self._readers.close()
+
+    def _image(self, path: str, name: str, spec: ArraySpec, *, raw: bool) -> CellMapImage:
+        return CellMapImage(
+            path,
+            name,
+            [size for size in spec.voxel if size is not None],
+            spec.shape,
+            pad=self._request.pad,
+            pad_value=MISSING if raw else self._unknown,
+            interpolation="linear" if raw else "nearest",
+            context=self._context,
+            plugins=self._plugins,
+        )
+
+
+def _relay(plugins: Any) -> Plugins | None:
+    """What calls the hooks: a plugin manager's relay, or the object itself."""
+    relay: Plugins | None = getattr(plugins, "relay", plugins)
+    return relay
+
+
+def _check_choices(dtype: str, axis_order: str) -> None:
+    for what, value, choices in (
+        ("dtype", dtype, ("float32", "native")),
+        ("axis_order", axis_order, (AXES,)),
+    ):
+        if value not in choices:
+            raise ConfigurationError(
+                message(f"Unknown {what}.", expected=" or ".join(choices), got=repr(value))
+            )

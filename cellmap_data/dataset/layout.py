@@ -1,0 +1,122 @@
+"""Where the arrays of a crop lie: everything that its metadata tells, found once."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cellmap_data.config import ArraySpec, raise_faults
+from cellmap_data.dataset.readers import Readers
+from cellmap_data.dataset.request import Request
+from cellmap_data.errors import MetadataError, StoreError, StoreNotFoundError
+from cellmap_data.image import StoredImage, read_multiscale
+from cellmap_data.spatial import Box, Grid, PatchSpec, Source, sampling_grid
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The stored arrays of a crop and the positions of its samples.
+
+    Attributes
+    ----------
+    inputs : tuple of StoredImage
+        One for each input of the request.
+    targets : tuple of dict
+        One for each target of the request: annotated class -> StoredImage.
+    sources : tuple of Source
+        What is asked of all of them, each different request once.
+    patches : tuple of PatchSpec
+        The different patches among these.
+    grid : Grid
+        The positions.
+    """
+
+    inputs: tuple[StoredImage, ...]
+    targets: tuple[dict[str, StoredImage], ...]
+    sources: tuple[Source, ...]
+    patches: tuple[PatchSpec, ...]
+    grid: Grid
+
+    @classmethod
+    def of(cls, request: Request, readers: Readers) -> Layout:
+        """Read the metadata of a crop; no array is opened.
+
+        Raises
+        ------
+        StoreError
+            Listing everything that is missing or wrong. StoreNotFoundError where all of that is missing,
+            MetadataError where all of it is metadata.
+        """
+        finder = _Finder(request, readers)
+        inputs = [finder.find(f"input {spec.name!r}", request.raw, spec) for spec in request.inputs]
+        targets = [
+            {
+                name: finder.find(f"target {spec.name!r}, class {name!r}", path, spec)
+                for name, path in _labels(request)
+            }
+            for spec in request.targets
+        ]
+        finder.report()
+        found = tuple(image for image in inputs if image)
+        labels = tuple({name: image for name, image in target.items() if image} for target in targets)
+        raw_sources = dict.fromkeys(image.source for image in found)
+        label_sources = dict.fromkeys(image.source for target in labels for image in target.values())
+        sources = tuple(raw_sources | label_sources)
+        patches = tuple(dict.fromkeys(source.patch for source in sources))
+        return cls(found, labels, sources, patches, sampling_grid(tuple(raw_sources), tuple(label_sources)))
+
+    @property
+    def bounding_box(self) -> Box | None:
+        """The space, nm, that all sources cover; None where they have none in common."""
+        boxes = [source.lattice.bounding_box for source in self.sources]
+        lo_z, lo_y, lo_x = (max(box.lo[axis] for box in boxes) for axis in range(3))
+        hi_z, hi_y, hi_x = (min(box.hi[axis] for box in boxes) for axis in range(3))
+        common = Box((lo_z, lo_y, lo_x), (hi_z, hi_y, hi_x))
+        return common if min(common.extent) > 0 else None
+
+
+def _labels(request: Request) -> Iterator[tuple[str, str]]:
+    """Name and path of each annotated class that is needed."""
+    if request.labels is not None:
+        for name in request.needed:
+            yield name, request.labels.of(name)
+
+
+class _Finder:
+    """Finds the arrays of a crop and collects what is wrong with them."""
+
+    def __init__(self, request: Request, readers: Readers) -> None:
+        self._request, self._readers = request, readers
+        self._volume = functools.cache(read_multiscale)
+        self._faults: dict[str, StoreError] = {}
+        self._upsampled: list[str] = []
+
+    def find(self, what: str, path: str, spec: ArraySpec) -> StoredImage | None:
+        """The stored image that serves an array, or None and a fault."""
+        try:
+            image = StoredImage.choose(self._volume(path), spec, self._request.pad, self._readers.describe)
+        except StoreError as error:
+            self._faults.setdefault(str(error), error)
+            return None
+        if image.upsampled:
+            stored = image.source.lattice.voxel
+            self._upsampled.append(
+                f"{what} asks for {image.source.patch.voxel} nm, finest is {stored} nm: {path}"
+            )
+        return image
+
+    def report(self) -> None:
+        """Raise what is wrong, all of it; warn once of what is upsampled."""
+        faults = list(self._faults.values())
+        if len(faults) == 1:
+            raise faults[0]
+        kinds = {type(fault) for fault in faults}
+        kind = next((k for k in (StoreNotFoundError, MetadataError) if kinds == {k}), StoreError)
+        raise_faults(kind, "The volumes of a crop cannot be used.", map(str, faults), place=self._request.raw)
+        if self._upsampled:
+            listed = "\n  ".join(self._upsampled)
+            warnings.warn(
+                f"Finer voxels are asked for than are stored; they are made up:\n  {listed}", stacklevel=2
+            )

@@ -1,0 +1,105 @@
+"""One sample of a batch: which one, where it lies, and how each of its arrays is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from cellmap_data.dataset.recipe import Recipe
+from cellmap_data.errors import SampleError, StoreError, message
+from cellmap_data.image import PatchRead, StoredImage, start_read
+from cellmap_data.sampler import Draw
+from cellmap_data.spatial import Motion, ReadPlan, Source, Vec
+
+Array: TypeAlias = npt.NDArray[Any]
+
+Allocate: TypeAlias = Callable[[str, tuple[int, ...], "np.dtype[Any]"], Array]
+"""Gives the memory of one array of a batch: its name, its shape with the batch first, its dtype."""
+
+
+def fresh_memory(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:  # noqa: ARG001
+    """Allocate for those who bring no memory of their own."""
+    return np.empty(shape, dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sample of a batch: what makes it, which position of its crop, which draw, and its ``idx``."""
+
+    recipe: Recipe
+    position: int
+    draw: Draw
+    idx: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An entry whose place (nm) and motion are settled. Arrays that ask the same share one plan."""
+
+    entry: Entry
+    centre: Vec
+    motion: Motion
+    plans: dict[tuple[Source, bool], ReadPlan] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entry: Entry) -> Planned:
+        """Place and move a sample."""
+        centre = entry.recipe.layout.grid.centre(entry.position)
+        return cls(entry, centre, entry.recipe.motion(centre, entry.draw))
+
+    @property
+    def recipe(self) -> Recipe:
+        """What makes the sample."""
+        return self.entry.recipe
+
+    def plan(self, image: StoredImage, *, linear: bool) -> ReadPlan:
+        """How to read one array of the sample; labels (not ``linear``) take the nearest voxels."""
+        key = image.source, linear
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = image.plan(self.centre, self.motion, snap=not linear)
+        return plan
+
+
+class Reads:
+    """The reads of a batch that are under way, and the first that failed."""
+
+    def __init__(self) -> None:
+        self._under_way: list[tuple[Entry, str, str, PatchRead]] = []
+        self._failure: SampleError | None = None
+
+    def start(
+        self, planned: Planned, name: str, image: StoredImage, out: Array, *, linear: bool, fill: float
+    ) -> None:
+        """Start to read one array of a sample into ``out`` (z, y, x); a failure is kept for :meth:`wait`."""
+        plan = planned.plan(image, linear=linear)
+        try:
+            reader = planned.recipe.readers.get(image.uri)
+            read = start_read(reader, image.axes, plan, out, linear=linear, fill=fill)
+        except StoreError as error:
+            self._failed(planned.entry, name, image.uri, error)
+        else:
+            self._under_way.append((planned.entry, name, image.uri, read))
+
+    def wait(self) -> None:
+        """Wait until nothing writes into the batch's memory any more, whatever fails."""
+        for entry, name, uri, read in self._under_way:
+            try:
+                read.result()
+            except StoreError as error:
+                self._failed(entry, name, uri, error)
+
+    def check(self) -> None:
+        """Raise the first failure, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _failed(self, entry: Entry, name: str, uri: str, error: StoreError) -> None:
+        if self._failure is None:
+            place = f"array {name!r} of index {entry.idx}, read from {uri}"
+            self._failure = SampleError(message("A sample could not be read.", place=place, got=error))
+            self._failure.__cause__ = error

@@ -1,0 +1,46 @@
+"""The open arrays of one dataset."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol
+
+from cellmap_data.spatial import TransformTable
+from cellmap_data.storage import ArrayInfo, ArrayReader, OpenArray, describe_array, open_array
+
+
+class Plugins(OpenArray, Protocol):
+    """What a dataset asks of plugins; see the hooks of the same names."""
+
+    def add_spatial_transforms(self, table: TransformTable) -> None:
+        """Put spatial transforms into ``table``."""
+
+
+class Readers:
+    """Opens each array once, on first use, in the process that reads. Pickled without what is open."""
+
+    def __init__(self, hooks: OpenArray | None = None, context: Any = None) -> None:
+        self._hooks, self._context = hooks, context
+        self._open: dict[str, ArrayReader] = {}
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Readers, (self._hooks, self._context)
+
+    def describe(self, uri: str) -> ArrayInfo:
+        """Shape and type of the array at ``uri``."""
+        return describe_array(uri, hooks=self._hooks, context=self._context)
+
+    def get(self, uri: str) -> ArrayReader:
+        """The reader of the array at ``uri``; StoreError if there is none."""
+        reader = self._open.get(uri)
+        if reader is None:
+            with self._lock:
+                reader = self._open.get(uri) or open_array(uri, hooks=self._hooks, context=self._context)
+                self._open[uri] = reader
+        return reader
+
+    def close(self) -> None:
+        """Let go of every open array; the next read opens it again."""
+        with self._lock:
+            self._open = {}

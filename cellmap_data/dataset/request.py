@@ -1,0 +1,126 @@
+"""What a user asked of one crop, checked and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cellmap_data.config import ArraySpec, TargetPath, parse_arrays
+from cellmap_data.config.arrays import ArrayOptions
+from cellmap_data.errors import ConfigurationError, message
+
+
+class Contents(NamedTuple):
+    """What samples hold: the classes, name and spatial shape of each array, and whether values are native."""
+
+    classes: tuple[str, ...]
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    targets: tuple[tuple[str, tuple[int, ...]], ...]
+    native: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the samples of one crop are made of.
+
+    Attributes
+    ----------
+    raw : str
+        Path of the raw volume.
+    labels : TargetPath or None
+        Where the labels are; None for raw only.
+    classes : tuple of str
+        The channels of every target, in order.
+    inputs, targets : tuple of ArraySpec
+        The arrays of a sample.
+    exclusive : dict
+        For a class without annotation: the annotated classes of this crop that exclude it.
+    pad : bool
+        Whether patches may stick out of the volumes.
+    native : bool
+        Whether values are delivered as they are stored.
+    """
+
+    raw: str
+    labels: TargetPath | None
+    classes: tuple[str, ...]
+    inputs: tuple[ArraySpec, ...]
+    targets: tuple[ArraySpec, ...]
+    exclusive: dict[str, tuple[str, ...]]
+    pad: bool
+    native: bool
+
+    @classmethod
+    def parse(
+        cls,
+        raw_path: str,
+        target_path: str | None,
+        classes: Sequence[str] | None,
+        input_arrays: ArrayOptions,
+        target_arrays: ArrayOptions | None,
+        class_relation_dict: Mapping[str, Iterable[str]] | None,
+        pad: bool,
+        native: bool,
+    ) -> Request:
+        """Check what a user wrote.
+
+        Raises
+        ------
+        ConfigurationError
+            If arrays, classes or paths cannot be right.
+        """
+        raw_only = not target_arrays or classes is None
+        inputs, targets = parse_arrays(input_arrays, None if raw_only else target_arrays)
+        names = _class_names(classes or ())
+        if raw_only:
+            return cls(str(raw_path), None, names, inputs, (), {}, pad, native)
+        labels = TargetPath.parse(_target_path(target_path))
+        relations = class_relation_dict or {}
+        exclusive = {
+            name: tuple(other for other in labels.annotated if other in relations.get(name, ()))
+            for name in names
+            if name not in labels.annotated
+        }
+        exclusive = {name: others for name, others in exclusive.items() if others}
+        return cls(str(raw_path), labels, names, inputs, targets, exclusive, pad, native)
+
+    @property
+    def contents(self) -> Contents:
+        """What the samples hold."""
+        inputs = tuple((spec.name, spec.spatial) for spec in self.inputs)
+        targets = tuple((spec.name, spec.spatial) for spec in self.targets)
+        return Contents(self.classes, inputs, targets, self.native)
+
+    @property
+    def annotated(self) -> tuple[str, ...]:
+        """The classes of the samples that were annotated in this crop."""
+        return tuple(c for c in self.classes if self.labels is not None and c in self.labels.annotated)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The annotated classes to read: those of the samples, then those that only exclude one of them."""
+        excluding = (other for others in self.exclusive.values() for other in others)
+        return tuple(dict.fromkeys((*self.annotated, *excluding)))
+
+
+def _class_names(classes: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(classes)
+    if isinstance(classes, str) or len(set(names)) < len(names):
+        raise ConfigurationError(
+            message("Classes are a list of different names.", expected='["nuc", "mito"]', got=repr(classes))
+        )
+    return names
+
+
+def _target_path(path: str | None) -> str:
+    if not path:
+        raise ConfigurationError(
+            message(
+                "Targets need labels.",
+                expected="a target_path for the target_arrays",
+                got=repr(path),
+                hint="leave target_arrays empty, or classes None, for raw only",
+            )
+        )
+    return str(path)

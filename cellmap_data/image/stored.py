@@ -1,0 +1,130 @@
+"""Which stored array serves a request, and where its voxels lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cellmap_data.config import ArraySpec
+from cellmap_data.image.axes import StoredAxes
+from cellmap_data.ngff import Multiscale, parse_multiscale
+from cellmap_data.spatial import (
+    Lattice,
+    Motion,
+    PatchSpec,
+    ReadPlan,
+    Source,
+    Vec,
+    choose_level,
+    plan_read,
+    same_voxel_size,
+)
+from cellmap_data.storage import ArrayInfo, join, read_attributes
+
+_ANY_SHAPE = (0, 0, 0)  # of no interest to the choice of a level, and reading it would open every level
+
+
+def read_multiscale(uri: str) -> Multiscale:
+    """Read the metadata of the multiscale group at ``uri``; opens no array.
+
+    Raises
+    ------
+    StoreNotFoundError
+        If there is no zarr group.
+    MetadataError
+        If it is no multiscale volume, listing everything that is wrong.
+    """
+    return parse_multiscale(uri, read_attributes(uri))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """The level of a multiscale volume from which one array of a sample is read.
+
+    Attributes
+    ----------
+    uri : str
+        Path of the array.
+    level : int
+        Which of the volume's levels it is.
+    axes : StoredAxes
+        How its axes lie.
+    source : Source
+        Its lattice in z, y, x and nm, and the patch asked of it.
+    dtype : numpy.dtype
+        The type of the stored values.
+    """
+
+    uri: str
+    level: int
+    axes: StoredAxes
+    source: Source
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def choose(
+        cls, volume: Multiscale, spec: ArraySpec, pad: bool, describe: Callable[[str], ArrayInfo]
+    ) -> StoredImage:
+        """Choose the level of a volume that serves an array.
+
+        Parameters
+        ----------
+        volume : Multiscale
+            The volume.
+        spec : ArraySpec
+            What is asked for.
+        pad : bool
+            Whether patches may stick out.
+        describe : callable
+            Gives shape and type of the array at a path; asked once, for the level that was chosen.
+
+        Raises
+        ------
+        StoreError
+            If the array is missing or does not have the axes of the volume.
+        """
+        axes = StoredAxes.of(volume.axes)
+        lattices = lattices_of(volume, absent=spec.voxel[0] or 1.0)
+        level, patch = _choose(lattices, spec)
+        uri = join(volume.uri, volume.levels[level].path)
+        info = describe(uri)
+        axes.check(uri, info.shape)
+        lattice = replace(lattices[level], shape=axes.spatial(info.shape, 1))
+        return cls(uri, level, axes, Source(lattice, patch, pad), info.dtype)
+
+    @property
+    def upsampled(self) -> bool:
+        """Whether finer voxels are asked for than are stored."""
+        patch = self.source.patch
+        sizes = zip(patch.voxel, self.source.lattice.voxel, patch.shape, strict=True)
+        return any(v < s and not same_voxel_size(v, s, n) for v, s, n in sizes)
+
+    def plan(self, centre: Vec, motion: Motion, *, snap: bool) -> ReadPlan:
+        """How to read the patch at ``centre`` (nm), moved by ``motion``."""
+        return plan_read(self.source.lattice, self.source.patch, centre, motion, snap=snap)
+
+
+def lattices_of(volume: Multiscale, absent: float = 1.0) -> list[Lattice]:
+    """Where the voxels of each level lie; the number of voxels is left open.
+
+    ``absent`` is the voxel size (nm) along z of a volume without z.
+    """
+    axes = StoredAxes.of(volume.axes)
+    return [
+        Lattice(axes.vec(level.translation, 0.0), axes.vec(level.scale, absent), _ANY_SHAPE)
+        for level in volume.levels
+    ]
+
+
+def _choose(lattices: Sequence[Lattice], spec: ArraySpec) -> tuple[int, PatchSpec]:
+    """The level, and the patch with the voxel size along z that "as stored" stands for."""
+    z, y, x = spec.voxel
+    if z is not None:
+        patch = PatchSpec(spec.shape, (z, y, x))
+        return choose_level(lattices, patch), patch
+    flat = [replace(lattice, voxel=(1.0, *lattice.voxel[1:])) for lattice in lattices]
+    level = choose_level(flat, PatchSpec(spec.shape, (1.0, y, x)))
+    return level, PatchSpec(spec.shape, (lattices[level].voxel[0], y, x))

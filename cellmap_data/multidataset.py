@@ -1,0 +1,265 @@
+"""Many crops as one torch dataset."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate, islice
+from typing import Any, Self, SupportsIndex, TypeAlias
+
+import torch
+from torch.utils.data import ConcatDataset
+
+from cellmap_data.config import raise_faults
+from cellmap_data.dataset import (
+    Allocate,
+    BatchDTypes,
+    CellMapDataset,
+    Contents,
+    Entry,
+    Recipe,
+    Sample,
+    fresh_memory,
+    position,
+    read_entries,
+)
+from cellmap_data.errors import ConfigurationError, StoreError, message
+from cellmap_data.image import ValueCallable
+from cellmap_data.prefetch import Prefetcher
+from cellmap_data.sampler import Draw, SampleIndex
+
+__all__ = ["CellMapMultiDataset"]
+
+Part: TypeAlias = "CellMapDataset | CellMapMultiDataset"
+
+_CRAWLERS = 16  # crops whose metadata is read at a time: on a cluster file system each file is a round trip
+_CHUNKS_AHEAD = 2
+
+
+class CellMapMultiDataset(ConcatDataset[Sample]):
+    """The positions of several datasets, one after the other; all give the same arrays and classes.
+
+    Making one opens nothing. The metadata of all datasets is read, several at a time, when a position is
+    first asked for. ``idx`` of a sample is its position here. Indices are those of a list.
+
+    Parameters
+    ----------
+    datasets : sequence of CellMapDataset or CellMapMultiDataset
+        At least one. The order (classes, input_arrays, target_arrays, datasets) of earlier releases is
+        recognised.
+    classes : sequence of str, optional
+        The channels of every target; None for those of the datasets.
+    input_arrays, target_arrays : mapping, optional
+        The arrays of a sample; None for those of the datasets.
+    seed : int, optional
+        Of augmentation; None for the seed of the first dataset that has one.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no dataset, or listing all that differ in what they give.
+    """
+
+    def __init__(
+        self,
+        datasets: Sequence[Part] | None = None,
+        classes: Sequence[str] | None = None,
+        input_arrays: Mapping[str, Any] | None = None,
+        target_arrays: Mapping[str, Any] | None = None,
+        *,
+        seed: int | None = None,
+    ) -> None:
+        # ConcatDataset.__init__ is left out: it asks every dataset for its length.
+        given: list[Any] = [datasets, classes, input_arrays, target_arrays]
+        if _are_parts(target_arrays):
+            given = [given[3], *given[:3]]
+        if not _are_parts(given[0]):
+            raise ConfigurationError(
+                message("There is nothing to concatenate.", expected="CellMapDatasets", got=repr(given[0]))
+            )
+        self.datasets: list[Part] = list(given[0])  # type: ignore[assignment]
+        first = self.datasets[0]
+        self.classes: list[str] = list(first.classes if given[1] is None else given[1])
+        self.input_arrays: dict[str, Any] = dict(first.input_arrays if given[2] is None else given[2])
+        self.target_arrays: dict[str, Any] = dict(first.target_arrays if given[3] is None else given[3])
+        self._check()
+        seeds = (part.seed for part in self.datasets if part.seed is not None)
+        self.seed: int | None = next(seeds, None) if seed is None else seed
+        self.epoch, self._fallback_seed = 0, torch.initial_seed()
+        self._ends: list[int] | None = None
+
+    def __repr__(self) -> str:
+        return f"CellMapMultiDataset({len(self.datasets)} datasets, classes={self.classes})"
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: SupportsIndex) -> Sample:
+        """One sample; IndexError out of range."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Sample]:
+        """The samples of a batch, read together."""
+        return self.read_batch(indices, fresh_memory)
+
+    def read_batch(self, indices: Sequence[SupportsIndex], allocate: Allocate) -> list[Sample]:
+        """Read samples of any of the datasets straight into memory that the caller gives.
+
+        As :meth:`CellMapDataset.read_batch`; ``allocate`` is called once for each array of the whole batch.
+        """
+        entries = [self.locate(index) for index in indices]
+        return read_entries(entries, BatchDTypes.common(self.recipes), allocate) if entries else []
+
+    def locate(self, index: SupportsIndex) -> Entry:
+        """What an index stands for: a position of one of the datasets, and its random numbers."""
+        ends = self.cumulative_sizes
+        i = position(index, ends[-1])
+        part = bisect_right(ends, i)
+        draw = index.draw if isinstance(index, SampleIndex) else None
+        seed = self._fallback_seed if self.seed is None else self.seed
+        local = SampleIndex(i - (ends[part - 1] if part else 0), draw or Draw(seed, self.epoch, i))
+        return replace(self.datasets[part].locate(local), idx=i)
+
+    def prefetch(self, indices: Iterable[int], batch_size: int = 8) -> Iterator[Sample]:
+        """Iterate over the samples of ``indices`` in order, while later ones are read in the background.
+
+        Parameters
+        ----------
+        indices : iterable of int
+            Positions; taken as they are needed, so there may be any number.
+        batch_size : int
+            Samples read together.
+
+        Yields
+        ------
+        dict
+            The samples. What a read raises is raised at its place; closing the iterator ends the reading.
+        """
+        if batch_size < 1:
+            raise ConfigurationError(message("Samples are read in batches.", expected=">= 1", got=batch_size))
+        return self._read_ahead(_chunks(indices, batch_size))
+
+    def _read_ahead(self, chunks: Iterator[list[int]]) -> Iterator[Sample]:
+        with Prefetcher(self.__getitems__, max_prefetch=_CHUNKS_AHEAD) as ahead:
+            for samples in ahead.start(chunks):
+                yield from samples
+
+    @property
+    def cumulative_sizes(self) -> list[int]:  # type: ignore[override]
+        """The number of positions up to and including each dataset.
+
+        Raises
+        ------
+        StoreError
+            Listing the faults of all datasets.
+        """
+        if self._ends is None:
+            with ThreadPoolExecutor(min(_CRAWLERS, len(self.datasets))) as pool:
+                faults = [fault for fault in pool.map(_fault, self.datasets) if fault is not None]
+            if len(faults) == 1:
+                raise faults[0]
+            raise_faults(StoreError, "Some datasets cannot be used.", map(str, faults))
+            self._ends = list(accumulate(len(part) for part in self.datasets))
+        return self._ends
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """How each crop's samples are made."""
+        return [recipe for part in self.datasets for recipe in part.recipes]
+
+    @property
+    def contents(self) -> Contents:
+        """What every sample holds."""
+        return self.datasets[0].contents
+
+    def get_crop_class_matrix(self) -> torch.Tensor:
+        """Which classes are annotated in which crop: bool, [crops, classes]."""
+        return torch.cat([part.get_crop_class_matrix() for part in self.datasets])
+
+    def verify(self) -> bool:
+        """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""
+        return self.cumulative_sizes[-1] > 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let plain indices draw the augmentation of another epoch."""
+        self.epoch = epoch
+        for part in self.datasets:
+            part.set_epoch(epoch)
+
+    def set_spatial_transforms(self, transforms: Mapping[str, Any] | None) -> None:
+        """Replace the spatial transforms of all datasets."""
+        for part in self.datasets:
+            part.set_spatial_transforms(transforms)
+
+    def set_raw_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
+        """Replace the value transforms of the inputs of all datasets."""
+        for part in self.datasets:
+            part.set_raw_value_transforms(transforms)
+
+    def set_target_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
+        """Replace the value transforms of the targets of all datasets."""
+        for part in self.datasets:
+            part.set_target_value_transforms(transforms)
+
+    def set_plugins(self, plugins: Any) -> None:
+        """Let all datasets ask other plugins from now on."""
+        self._ends = None
+        for part in self.datasets:
+            part.set_plugins(plugins)
+
+    def to(self, device: str | torch.device) -> Self:
+        """Take note of a device; samples stay on the CPU, loaders move batches."""
+        for part in self.datasets:
+            part.to(device)
+        return self
+
+    def close(self) -> None:
+        """Let go of all open arrays; the next read opens them again."""
+        for part in self.datasets:
+            part.close()
+
+    def _check(self) -> None:
+        """Refuse datasets that do not give the same.
+
+        Raises
+        ------
+        ConfigurationError
+            Naming all that differ.
+        """
+        first = self.contents
+        faults = [
+            f"dataset {i} gives {part.contents}, dataset 0 gives {first}"
+            for i, part in enumerate(self.datasets)
+            if part.contents != first
+        ]
+        asked = (tuple(self.classes), tuple(self.input_arrays), tuple(self.target_arrays))
+        given = (first.classes, tuple(dict(first.inputs)), tuple(dict(first.targets)))
+        faults += [
+            f"{a} was asked for, the datasets give {g}" for a, g in zip(asked, given, strict=True) if a != g
+        ]
+        raise_faults(ConfigurationError, "The datasets do not give the same samples.", faults)
+
+
+def _are_parts(candidate: Any) -> bool:
+    return (
+        isinstance(candidate, Sequence)
+        and len(candidate) > 0
+        and all(isinstance(part, CellMapDataset | CellMapMultiDataset) for part in candidate)
+    )
+
+
+def _fault(part: Part) -> StoreError | None:
+    """Read the metadata of a dataset; what is wrong with it."""
+    try:
+        part.verify()
+    except StoreError as error:
+        return error
+    return None
+
+
+def _chunks(indices: Iterable[int], size: int) -> Iterator[list[int]]:
+    rest = iter(indices)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -1,0 +1,74 @@
+"""Plugins that a dataset asks."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+
+from cellmap_data import CellMapDataset
+from cellmap_data.spatial import Motion
+from tests.volumes import ramp, write_multiscale
+
+CUBE = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
+
+
+class Now:
+    def result(self) -> None:
+        """There at once."""
+
+
+class Negative:
+    """A reader of the negative of an array that starts at 0, whatever is stored."""
+
+    shape, dtype = (16, 16, 16), np.dtype(np.int32)
+
+    def read_into(self, box, out) -> Now:
+        out[...] = -ramp(self.shape)[box]
+        return Now()
+
+
+class Upside:
+    def draw(self, rng, patches, fits) -> Motion:
+        return Motion(flips=(True, False, False))
+
+
+class Plugins:
+    def open_array(self, uri, context):
+        return Negative() if context == "negative" and uri.endswith("/s0") else None
+
+    def add_spatial_transforms(self, table) -> None:
+        table["upside"] = lambda options: Upside()
+
+
+class Manager:
+    relay = Plugins()
+
+
+def test_a_plugin_reads_in_place_of_tensorstore(tmp_path) -> None:
+    """What open_array answers describes and reads the array, also after pickling; declined paths are zarr."""
+    path = write_multiscale(tmp_path, np.zeros((8, 8, 8), np.uint8))
+    arguments = {"input_arrays": {"raw": CUBE}, "plugins": Plugins()}
+    dataset = CellMapDataset(path, context="negative", **arguments)
+    assert len(dataset) == 9**3
+    for one in (dataset, pickle.loads(pickle.dumps(dataset))):
+        np.testing.assert_array_equal(one[0]["raw"][0], -ramp((8, 8, 8)))
+    assert not CellMapDataset(path, **arguments)[0]["raw"].any()
+
+
+def test_a_plugin_adds_a_spatial_transform(tmp_path) -> None:
+    """What add_spatial_transforms puts into the table can be used by name; a manager stands for its relay."""
+    path = write_multiscale(tmp_path, ramp((8, 8, 8)))
+    dataset = CellMapDataset(
+        path, input_arrays={"raw": CUBE}, spatial_transforms={"upside": {}}, plugins=Manager()
+    )
+    np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8))[::-1])
+
+
+def test_plugins_can_come_later(tmp_path) -> None:
+    """set_plugins asks others from the next sample on."""
+    path = write_multiscale(tmp_path, ramp((16, 16, 16)))
+    dataset = CellMapDataset(path, input_arrays={"raw": CUBE}, context="negative")
+    np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8)))
+    dataset.set_plugins(Plugins())
+    np.testing.assert_array_equal(dataset[0]["raw"][0], -ramp((8, 8, 8)))
