@@ -115,6 +115,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         more = [plugins] if isinstance(plugins, str | Mapping) else plugins
         self.plugin_manager = build_manager([*wanted, *more], options=options)
         self.hooks = self.plugin_manager.relay
+        self._lend_readers()
         self.refresh()
 
     def add_plugin(self, plugin: Any, **options: Any) -> None:
@@ -128,6 +129,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             With ``enable_plugins=False``.
         """
         self._manager("add a plugin").register_plugin(plugin, **options)
+        self._lend_readers()
 
     def remove_plugin(self, name: str) -> Any:
         """Take a plugin out and return it.
@@ -159,6 +161,11 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             plugin = self.get_plugin(name)
             if hasattr(plugin, "device_manager"):
                 plugin.device_manager = manager
+
+    def _lend_readers(self) -> None:
+        """Let the dataset open its arrays through the plugins of this loader, if one of them can."""
+        if self.hooks.answers("open_array") and hasattr(self.dataset, "set_plugins"):
+            self.dataset.set_plugins(self.hooks)
 
     def _manager(self, what: str) -> PluginManager:
         if self.plugin_manager is None:
