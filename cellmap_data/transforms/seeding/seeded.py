@@ -13,13 +13,15 @@ import torch
 from cellmap_data.device.nested import map_leaves
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.transforms.seeding.private import copy_with_generators, reseed
-from cellmap_data.transforms.seeding.shared import Snapshot, nobody_else_draws, seed_all
+from cellmap_data.transforms.seeding.shared import Snapshot, glance, nobody_else_draws, seed_all
 from cellmap_data.transforms.seeding.torch_calls import DrawsInsideTorchError, TorchCalls
 
 _REPEATS = 8
 _quiet = (
     threading.Lock()
 )  # one observation at a time: what moves a shared generator should be what is observed
+
+_own_calls = threading.local()
 
 
 def takes_rng(function: Callable[..., Any]) -> bool:
@@ -59,6 +61,7 @@ class Seeded:
         self._takes_rng = takes_rng(self.transform)
         self._local = threading.local()
         self._observe = self._is_new = True
+        self._fault = ""
 
     def __getstate__(self) -> dict[str, Any]:
         return {"transform": self.transform}
@@ -113,6 +116,8 @@ class Seeded:
         if alone:
             seed_all(seed)
             return self._own(seed)(value)
+        if self._fault:
+            raise self._refusal(self._fault)
         try:
             return self._observed(value, seed) if self._observe else self._glanced_at(value, seed)
         except DrawsInsideTorchError as error:
@@ -130,17 +135,17 @@ class Seeded:
 
     def _in_thread(self, value: Any, seed: int) -> Any:
         transform = self._own(seed)
-        if not hasattr(self._local, "calls"):
-            self._local.calls = TorchCalls()
-        self._local.calls.seed(seed)
-        with self._local.calls:
+        if not hasattr(_own_calls, "mode"):
+            _own_calls.mode = TorchCalls()
+        _own_calls.mode.seed(seed)
+        with _own_calls.mode:
             return transform(value)
 
     def _glanced_at(self, value: Any, seed: int) -> Any:
         """Run, and look more closely the next time if a shared generator has moved."""
-        before = Snapshot()
+        before = glance()
         result = self._in_thread(value, seed)
-        self._observe = bool(before.moved())
+        self._observe = glance() != before
         return result
 
     def _observed(self, value: Any, seed: int) -> Any:
@@ -158,7 +163,8 @@ class Seeded:
                 self._in_thread(_duplicate(kept), seed)
                 moved = [name for name in before.moved() if name in moved]
         if moved:
-            raise self._refusal(f"it moved {' and '.join(moved)}")
+            self._fault = f"it moved {' and '.join(moved)}"
+            raise self._refusal(self._fault)
         self._observe = self._is_new = False
         return result
 

@@ -26,10 +26,10 @@ _TAKE_GENERATOR = """
 _LIKE = "rand_like randint_like randn_like"
 _DRAW_INSIDE = """
     alpha_dropout alpha_dropout_ dropout dropout1d dropout2d dropout3d dropout_ feature_alpha_dropout
-    feature_alpha_dropout_ feature_dropout feature_dropout_ fractional_max_pool2d_with_indices
-    fractional_max_pool3d_with_indices gru gumbel_softmax lobpcg lstm multi_head_attention_forward
-    native_dropout pca_lowrank rnn_relu rnn_tanh rrelu rrelu_with_noise rrelu_with_noise_
-    scaled_dot_product_attention svd_lowrank
+    feature_alpha_dropout_ feature_dropout feature_dropout_ fractional_max_pool2d
+    fractional_max_pool2d_with_indices fractional_max_pool3d fractional_max_pool3d_with_indices gru
+    gumbel_softmax lstm multi_head_attention_forward native_dropout rnn_relu rnn_tanh rrelu
+    rrelu_with_noise rrelu_with_noise_ scaled_dot_product_attention
 """
 
 
