@@ -1,0 +1,57 @@
+"""Where things are: boxes, lattices, positions, motions, and plans that say which voxels make a patch.
+
+All of it is arithmetic on z, y, x and nm; nothing here knows a store. :mod:`cellmap_data.spatial.frame`
+states the frame of coordinates and the rule of rounding on which everything rests.
+"""
+
+from cellmap_data.spatial.frame import (
+    AXES,
+    Box,
+    Shape,
+    Vec,
+    VoxelBox,
+    edge_index,
+    first_voxel,
+    nearest_voxel,
+    same_voxel_size,
+)
+from cellmap_data.spatial.grid import Grid, sampling_grid
+from cellmap_data.spatial.lattice import Lattice, PatchSpec, Source, choose_level
+from cellmap_data.spatial.motion import Matrix, Motion
+from cellmap_data.spatial.plans import CopyPlan, ReadPlan, ResamplePlan, plan_read
+from cellmap_data.spatial.resampling import resample
+from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatial_table
+from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
+
+__all__ = [
+    "AXES",
+    "Box",
+    "CopyPlan",
+    "Fits",
+    "Grid",
+    "Lattice",
+    "Matrix",
+    "Mirror",
+    "Motion",
+    "PatchSpec",
+    "ReadPlan",
+    "ResamplePlan",
+    "Rotate",
+    "Shape",
+    "Source",
+    "SpatialTransform",
+    "SpatialTransforms",
+    "TransformTable",
+    "Transpose",
+    "Vec",
+    "VoxelBox",
+    "choose_level",
+    "edge_index",
+    "first_voxel",
+    "nearest_voxel",
+    "plan_read",
+    "resample",
+    "same_voxel_size",
+    "sampling_grid",
+    "spatial_table",
+]
