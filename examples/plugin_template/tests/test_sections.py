@@ -1,0 +1,76 @@
+"""The plugin by itself: no volume and no loader needed."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import numpy as np
+import pytest
+import torch
+from cellmap_data_plugin_template import SectionArtefacts
+
+
+def make_sample(
+    dtype: torch.dtype = torch.float32, shape: tuple[int, ...] = (1, 200, 4, 4)
+) -> dict[str, torch.Tensor]:
+    return {"raw": torch.full(shape, 100, dtype=dtype), "labels": torch.ones(shape)}
+
+
+def test_entry_point_names_the_class() -> None:
+    """What a user types is what the distribution offers."""
+    (found,) = entry_points(group="cellmap_data.plugins", name="template.sections")
+    assert found.load() is SectionArtefacts
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8, torch.uint16], ids=str)
+def test_sections_are_damaged_as_a_whole(dtype: torch.dtype) -> None:
+    """A section has one factor; some are lost and the rest keep close to their brightness."""
+    plugin = SectionArtefacts(missing=0.3, dark=0.0, jitter=0.05)
+    raw = plugin.post_sample(make_sample(dtype), np.random.default_rng(0), True)["raw"].double()
+    assert (raw == raw[..., :1, :1]).all()
+    values = raw[0, :, 0, 0]
+    assert 30 < (values == 0).sum() < 90
+    assert ((values == 0) | ((values > 70) & (values < 130))).all()
+
+
+def test_dark_sections_keep_a_quarter_to_a_half() -> None:
+    """Dark is not lost: between a half and a quarter of the brightness remains."""
+    plugin = SectionArtefacts(missing=0.0, dark=1.0, jitter=0.0)
+    values = plugin.post_sample(make_sample(), np.random.default_rng(0), True)["raw"]
+    assert values.min() >= 25
+    assert values.max() <= 50
+
+
+def test_uint8_saturates_instead_of_wrapping() -> None:
+    """A bright voxel that gets brighter stays bright."""
+    sample = {"raw": torch.full((1, 200, 2, 2), 250, dtype=torch.uint8)}
+    SectionArtefacts(missing=0, dark=0, jitter=0.1).post_sample(sample, np.random.default_rng(0), True)
+    assert sample["raw"].min() > 120
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_train"), [((1, 9, 4, 4), False), ((1, 9, 9), True)], ids=["validation", "2-D"]
+)
+def test_left_alone(shape: tuple[int, ...], is_train: bool) -> None:
+    """Validation samples and 2-D patches pass untouched."""
+    sample = SectionArtefacts(missing=1.0, dark=0.0).post_sample(
+        make_sample(shape=shape), np.random.default_rng(0), is_train
+    )
+    assert (sample["raw"] == 100).all()
+
+
+def test_labels_are_left_alone_and_the_same_generator_gives_the_same_sample() -> None:
+    """What a sample gets depends on its generator alone."""
+    plugin = SectionArtefacts()
+    first, second = (plugin.post_sample(make_sample(), np.random.default_rng(7), True) for _ in range(2))
+    assert torch.equal(first["raw"], second["raw"])
+    assert (first["labels"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "options", [{"missing": -0.1}, {"missing": 0.6, "dark": 0.6}, {"jitter": -1.0}], ids=str
+)
+def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+    """A probability outside 0 to 1 is an error when the plugin is made, not during training."""
+    with pytest.raises(ValueError, match="probabilities"):
+        SectionArtefacts(**options)

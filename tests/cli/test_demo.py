@@ -1,0 +1,88 @@
+"""``cellmap-data`` as a person runs it, and the demo from end to end with a little training."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import cellmap_data
+from cellmap_data.cli.demo.labels import CLASSES
+from cellmap_data.cli.demo.run import DemoOptions, run_demo
+
+
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    code = "from cellmap_data.cli import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+
+
+def test_version() -> None:
+    """The command knows the version of the package."""
+    done = run_command("--version")
+    assert (done.returncode, done.stdout.strip()) == (0, cellmap_data.__version__)
+
+
+GREETER = """
+from cellmap_data.hookspecs import hookimpl
+
+@hookimpl
+def add_commands(app):
+    app.command("greet")(lambda: print("hello"))
+"""
+
+
+def test_plugins_add_commands(tmp_path: Path) -> None:
+    """A command of an installed plugin is there when the environment enables the plugin, and only then."""
+    info = tmp_path / "greeter-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeter\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[cellmap_data.plugins]\ngreeter = greeter\n")
+    (tmp_path / "greeter.py").write_text(GREETER)
+    enabled = run_command("greet", PYTHONPATH=str(tmp_path), CELLMAP_DATA_PLUGINS="greeter")
+    assert (enabled.returncode, enabled.stdout.strip()) == (0, "hello"), enabled.stderr
+    assert run_command("greet", PYTHONPATH=str(tmp_path)).returncode == 2
+
+
+def test_unknown_plugin_is_an_error_without_a_traceback(tmp_path: Path) -> None:
+    """A slip in a plugin's name ends the command with the nearest name, before anything is trained."""
+    done = run_command("demo", "--output", str(tmp_path), "--plugin", "template.sectoins")
+    assert done.returncode == 1
+    assert "template.sections" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_demo(tmp_path: Path, workers: int) -> None:
+    """It trains, scores all methods, draws, and shows the plugins in the order in which they run."""
+    printed = StringIO()
+    console = Console(file=printed, width=110)
+    options = DemoOptions(tmp_path, epochs=2, steps=1, workers=workers, plugins=("template.sections",))
+    result = run_demo(options, console)
+
+    assert set(result.dice) == {"U-Net", "Otsu's threshold", "everything"}
+    for method, low, high in (("Otsu's threshold", 0.8, 0.95), ("everything", 0.2, 0.4)):
+        assert low < result.dice[method]["nuclei"] < high
+    assert all(set(scores) == set(CLASSES) for scores in result.dice.values())
+    assert result.picture.read_bytes().startswith(b"\x89PNG")
+
+    text = printed.getvalue()
+    order = ["prefetch", "augmentation", "template.sections", "memory_optimization", "device_transfer"]
+    places = [text.index(name) for name in order]
+    assert places == sorted(places)
+    assert text.count("held-out Dice") == 2
+    assert "post_sample" in text
+
+
+def test_demo_without_a_third_party_plugin_says_so(tmp_path: Path) -> None:
+    """The demo runs on what comes with the package, and tells how to try a plugin from elsewhere."""
+    printed = StringIO()
+    run_demo(DemoOptions(tmp_path, epochs=1, steps=1), Console(file=printed, width=110))
+    assert "--plugin" in printed.getvalue()

@@ -1,0 +1,125 @@
+"""What importing costs, and which names can be imported."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import cellmap_data
+import cellmap_data_plugins_builtin
+
+HEAVY = ("torch", "zarr", "tensorstore", "numba", "matplotlib", "cellmap_data_plugins_builtin")
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import cellmap_data", HEAVY),
+        ("import cellmap_data.cli", ("torch", "zarr", "tensorstore", "numba", "matplotlib")),
+        ("import cellmap_data.plugins", ("numba", "matplotlib", "cellmap_data_plugins_builtin")),
+        ("from cellmap_data import EnhancedCellMapDataLoader", ("numba", "cellmap_data_plugins_builtin")),
+        ("from cellmap_data import CellMapDataLoader", ("numba", "matplotlib", "cellmap_data.plugins")),
+    ],
+    ids=["package", "command", "plugins", "enhanced loader", "plain loader"],
+)
+def test_importing_does_no_more_than_it_must(statement: str, absent: tuple[str, ...]) -> None:
+    """What a program does not use it does not load."""
+    code = f"import sys\n{statement}\nprint(*(name for name in {absent!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+PUBLIC = {
+    "cellmap_data": [
+        "CellMapDataLoader",
+        "CellMapDataset",
+        "CellMapImage",
+        "CellMapMultiDataset",
+        "EnhancedCellMapDataLoader",
+        "__version__",
+    ],
+    "cellmap_data.dataloader": ["CellMapDataLoader"],
+    "cellmap_data.dataset": ["CellMapDataset"],
+    "cellmap_data.device.device_manager": ["DeviceManager"],
+    "cellmap_data.enhanced_dataloader": ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"],
+    "cellmap_data.hookspecs": ["hookimpl", "hookspec"],
+    "cellmap_data.image": ["CellMapImage"],
+    "cellmap_data.multidataset": ["CellMapMultiDataset"],
+    "cellmap_data.plugins": [
+        "AugmentationPlugin",
+        "DataLoaderPlugin",
+        "DeviceTransferPlugin",
+        "MemoryOptimizationPlugin",
+        "PluginManager",
+        "PrefetchPlugin",
+    ],
+    "cellmap_data.prefetch": ["Prefetcher"],
+    "cellmap_data.sampler": [],
+    "cellmap_data.transforms": [
+        "Binarize",
+        "GaussianNoise",
+        "NaNtoNum",
+        "Normalize",
+        "RandomContrast",
+        "RandomGamma",
+    ],
+    "cellmap_data.transforms.augment": [],
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_import_paths(module: str) -> None:
+    """The paths that existing programs type resolve."""
+    found = importlib.import_module(module)
+    for name in PUBLIC[module]:
+        getattr(found, name)
+
+
+def packages() -> list[str]:
+    """Every package of both distributions' import packages, themselves included."""
+    roots: tuple[ModuleType, ...] = (cellmap_data, cellmap_data_plugins_builtin)
+    nested = (
+        info.name
+        for root in roots
+        for info in pkgutil.walk_packages(root.__path__, f"{root.__name__}.")
+        if info.ispkg
+    )
+    return [root.__name__ for root in roots] + list(nested)
+
+
+@pytest.mark.parametrize("name", packages())
+def test_all_is_sorted_and_complete(name: str) -> None:
+    """``__all__`` names every public name that a package defines or imports, once, sorted."""
+    package = importlib.import_module(name)
+    assert package.__doc__, "a package opens with a docstring"
+    offered = getattr(package, "__all__", [])
+    assert list(offered) == sorted(set(offered))
+    for attribute in offered:
+        getattr(package, attribute)
+    assert own_public_names(package) - set(offered) == set()
+
+
+def own_public_names(package: ModuleType) -> set[str]:
+    """Public names that the ``__init__`` of a package binds itself or takes from its own distribution."""
+    assert package.__file__ is not None
+    root = package.__name__.split(".")[0]
+    names: set[str] = set()
+    for node in ast.parse(Path(package.__file__).read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == root:
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_") and not is_module(package, name)}
+
+
+def is_module(package: ModuleType, name: str) -> bool:
+    return isinstance(getattr(package, name), ModuleType)
