@@ -1,9 +1,9 @@
 """One contender of a benchmark: a process that delivers batches when told to, and says how fast.
 
 It reads commands from standard input, one number of batches a line, and answers each with a line of JSON:
-samples per second, CPU seconds per sample, peak memory of its process tree in MiB, and the shape and mean of
-the last batch. The file runs with this package and with the earlier one, so it imports nothing of either
-before it knows which it is.
+samples per second, CPU milliseconds per sample, the shapes of the last batch and the mean of its raw data.
+The file runs with this package and with the earlier one, so it imports nothing of either before it knows
+which it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -51,26 +50,6 @@ def make_loader(args):
     return cellmap_data.CellMapDataLoader(dataset, device="cpu", iterations_per_epoch=10**5, **common)
 
 
-class PeakMemory:
-    """Samples the memory of the process tree in the background; shared pages count once."""
-
-    def __init__(self):
-        self.peak = 0
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self):
-        me = psutil.Process()
-        while True:
-            total = 0
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    total += process.memory_full_info().pss
-                except psutil.Error:
-                    continue
-            self.peak = max(self.peak, total)
-            time.sleep(0.5)
-
-
 def cpu_seconds():
     """CPU time of the process tree so far."""
     me = psutil.Process()
@@ -87,7 +66,7 @@ def cpu_seconds():
 def main():
     """Serve rounds until standard input ends."""
     args = SPEC.parse_args()
-    loader, memory = make_loader(args), PeakMemory()
+    loader = make_loader(args)
     batches = iter(loader)
     batch = next(batches)
     print(json.dumps({"ready": True}), flush=True)
@@ -101,7 +80,6 @@ def main():
         answer = {
             "rate": count * args.batch / wall,
             "cpu_ms": 1e3 * used / (count * args.batch),
-            "peak_mib": memory.peak / 2**20,
             "shapes": {k: list(v.shape) for k, v in batch.items() if isinstance(v, torch.Tensor)},
             "mean": float(batch[key].float().nanmean()),
         }

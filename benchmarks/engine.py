@@ -12,9 +12,11 @@ import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import psutil
 import torch
 from torch.utils.data import DataLoader
 
@@ -83,6 +85,7 @@ class Contender:
         command = [str(python), str(ROOT / "benchmarks" / "contender.py"), *flags]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.answers: list[dict[str, object]] = []
+        self.peak = 0
         self._read()
 
     def round(self, batches: int) -> None:
@@ -90,7 +93,18 @@ class Contender:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{batches}\n")
         self.process.stdin.flush()
+        watch = threading.Timer(
+            0.5, self._weigh
+        )  # in mid-round, from outside, so that it costs next to nothing
+        watch.start()
         self.answers.append(self._read())
+        watch.join()
+
+    def _weigh(self) -> None:
+        """Keep the largest memory of the process tree seen; pages that processes share count once."""
+        tree = [psutil.Process(self.process.pid)]
+        tree += tree[0].children(recursive=True)
+        self.peak = max(self.peak, sum(process.memory_full_info().pss for process in tree))
 
     def _read(self) -> dict[str, object]:
         assert self.process.stdout is not None
@@ -135,7 +149,7 @@ def patches(folder: Path, rounds: int, batches: int, peer: Path) -> list[list[st
             rate = contender.median("rate")
             rows.append(
                 [contender.name, f"{rate:.1f}", f"{contender.median('cpu_ms'):.1f}",
-                 f"{contender.median('peak_mib'):.0f}", f"{rate / best:.1f}"]
+                 f"{contender.peak / 2**20:.0f}", f"{rate / best:.1f}"]
             )  # fmt: skip
             contender.close()
     if not peer.exists():
