@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,6 @@ def test_a_killed_worker_is_an_error_and_the_next_epoch_works(method, tmp_path):
 @METHODS
 def test_a_killed_consumer_leaves_no_process_and_no_file(method, tmp_path):
     """When the training process is killed its workers end by themselves and no shared memory stays."""
-    files = set(os.listdir("/dev/shm"))
     script = f"""
         from cellmap_data.dataloader import CellMapDataLoader
         from tests.toy import Slow
@@ -56,12 +56,16 @@ def test_a_killed_consumer_leaves_no_process_and_no_file(method, tmp_path):
     assert consumer.stdout.readline().strip() == "running"
     family = psutil.Process(consumer.pid).children(recursive=True)
     assert len(family) >= 2
+    files = shared_files([psutil.Process(consumer.pid), *family])
     consumer.send_signal(signal.SIGKILL)
     consumer.wait()
     consumer.stdout.close()
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []
-    assert set(os.listdir("/dev/shm")) <= files
+    deadline = time.monotonic() + 20
+    while any(file.exists() for file in files) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [file for file in files if file.exists()] == []
 
 
 @METHODS
@@ -181,6 +185,12 @@ class Touch:
 
     def __call__(self, worker_id):
         (self.folder / str(worker_id)).touch()
+
+
+def shared_files(processes):
+    """The files in shared memory that processes map."""
+    paths = {Path(area.path) for process in processes for area in process.memory_maps()}
+    return [path for path in paths if path.is_relative_to("/dev/shm")]
 
 
 def start(script, folder, **options):
