@@ -18,7 +18,7 @@ import psutil
 import torch
 
 SPEC = argparse.ArgumentParser()
-SPEC.add_argument("--kind", choices=["ours", "plain", "native", "earlier"], required=True)
+SPEC.add_argument("--kind", choices=["ours", "native", "earlier"], required=True)
 SPEC.add_argument("--folder", type=Path, required=True)
 SPEC.add_argument("--classes", type=int, default=3)
 SPEC.add_argument("--patch", type=int, default=128)

@@ -135,7 +135,6 @@ def patches(folder: Path, rounds: int, batches: int, peer: Path) -> list[list[st
             ("earlier package, 0 workers", peer, {"kind": "earlier", "workers": 0}),
             ("earlier package, 2 workers", peer, {"kind": "earlier", "workers": 2}),
         ]
-    best = 0.0
     rows = []
     groups = [plans[:2] + plans[4:], plans[2:]] if peer.exists() else [plans]
     for group in groups:
@@ -143,18 +142,28 @@ def patches(folder: Path, rounds: int, batches: int, peer: Path) -> list[list[st
         for _ in range(rounds):
             for contender in contenders:
                 contender.round(batches)
+        check_alike(contenders)
         earlier = [c.median("rate") for c in contenders if c.name.startswith("earlier")]
-        best = max(earlier, default=float("nan"))
+        best = max(earlier, default=1.0)
         for contender in contenders:
             rate = contender.median("rate")
             rows.append(
                 [contender.name, f"{rate:.1f}", f"{contender.median('cpu_ms'):.1f}",
-                 f"{contender.peak / 2**20:.0f}", f"{rate / best:.1f}"]
+                 f"{contender.peak / 2**20:.0f}", f"{rate / best:.1f} x" if earlier else "-"]
             )  # fmt: skip
             contender.close()
     if not peer.exists():
         print(f"left out: the earlier package, for there is no {peer}; `make bench-peers` makes it")
     return rows
+
+
+def check_alike(contenders: list[Contender]) -> None:
+    """Stop when contenders do not deliver the same thing: shapes, and the mean of raw to within a tenth."""
+    first, *others = [contender.answers[-1] for contender in contenders]
+    for other in others:
+        shapes = [{key: answer["shapes"][key] for key in ("raw", "labels")} for answer in (first, other)]  # type: ignore[index]
+        if shapes[0] != shapes[1] or not 0.9 < float(first["mean"]) / float(other["mean"]) < 1.1:  # type: ignore[arg-type]
+            raise SystemExit(f"contenders deliver different data: {first}, {other}")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

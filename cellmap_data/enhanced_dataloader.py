@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -84,6 +84,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
     ) -> None:
         self.max_prefetch = max_prefetch
         self.plugin_manager = None
+        self._lent = False
         super().__init__(
             dataset,
             classes,
@@ -118,8 +119,29 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         self._lend_readers()
         self.refresh()
 
-    def add_plugin(self, plugin: Any, **options: Any) -> None:
-        """Register a plugin object; it takes part from the next iteration on.
+    def add_plugin(
+        self,
+        plugin: Any,
+        *,
+        name: str | None = None,
+        priority: int | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Add a plugin; it takes part from the next iteration on.
+
+        Parameters
+        ----------
+        plugin
+            An object with hooks, or a class or function that makes one.
+        name, priority
+            What to call it and its place in the order; None for its own.
+        options
+            Arguments for the class or function.
+
+        Returns
+        -------
+        str
+            The name.
 
         Raises
         ------
@@ -128,8 +150,10 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         PluginError
             With ``enable_plugins=False``.
         """
-        self._manager("add a plugin").register_plugin(plugin, **options)
+        manager = self._manager("add a plugin")
+        added = manager.register_plugin(plugin, name=name, priority=priority, options=options)
         self._lend_readers()
+        return added
 
     def remove_plugin(self, name: str) -> Any:
         """Take a plugin out and return it.
@@ -141,7 +165,9 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         PluginError
             With ``enable_plugins=False``.
         """
-        return self._manager("remove a plugin").unregister_plugin(name)
+        removed = self._manager("remove a plugin").unregister_plugin(name)
+        self._lend_readers()
+        return removed
 
     def get_plugin(self, name: str) -> Any:
         """The plugin of that name; None if there is none."""
@@ -154,7 +180,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
 
     @device_manager.setter
     def device_manager(self, manager: DeviceManager) -> None:
-        self._device_manager = manager
+        self._place(manager)
         if self.plugin_manager is None:
             return
         for name in self.plugin_manager.list_plugins():
@@ -163,9 +189,12 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
                 plugin.device_manager = manager
 
     def _lend_readers(self) -> None:
-        """Let the dataset open its arrays through the plugins of this loader, if one of them can."""
-        if self.hooks.answers("open_array") and hasattr(self.dataset, "set_plugins"):
-            self.dataset.set_plugins(self.hooks)
+        """Let the datasets open their arrays through this loader's plugins, as long as one of them can."""
+        lending = self.hooks.answers("open_array")
+        if lending or self._lent:
+            for dataset in _within(self.dataset):
+                dataset.lend_plugins(self.hooks if lending else None)
+        self._lent = lending
 
     def _manager(self, what: str) -> PluginManager:
         if self.plugin_manager is None:
@@ -180,6 +209,15 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
 
     def _window(self) -> int:
         return self.max_prefetch
+
+
+def _within(dataset: Any) -> Iterator[Any]:
+    """The datasets that open arrays, inside torch's own ones."""
+    if hasattr(dataset, "lend_plugins"):
+        yield dataset
+    for part in getattr(dataset, "datasets", [getattr(dataset, "dataset", None)]):
+        if part is not None and not hasattr(dataset, "lend_plugins"):
+            yield from _within(part)
 
 
 CellMapDataLoaderWithPlugins = EnhancedCellMapDataLoader

@@ -112,7 +112,9 @@ def allocate_batch(spec: BatchSpec) -> SlotProvider | None:
 
         @hookimpl
         def allocate_batch(spec):
-            return pools.setdefault(spec, SlotProvider(spec))
+            if spec not in pools:
+                pools[spec] = SlotProvider(spec)
+            return pools[spec]
     """
     return None
 
@@ -140,7 +142,7 @@ def post_batch(batch: Mapping[str, Any]) -> None:
     """Fires when the consumer has asked for the next batch, or closed the iterator.
 
     Where: the consumer's process and thread. The batch may still be in use; its memory is not reused before
-    the last reference to it is gone.
+    the last reference to it is gone. A batch that is no mapping comes as ``{"": batch}``.
 
     Returns nothing.
 
@@ -156,7 +158,10 @@ def post_batch(batch: Mapping[str, Any]) -> None:
 def pre_epoch(loader: Any, epoch: int) -> None:
     """Fires when iteration over a loader starts, before anything is planned or read.
 
-    Where: the consumer's process and thread. Returns nothing.
+    Where: the consumer's process and thread. ``loader`` is the loader, or None when the program has dropped
+    it and kept only its ``loader.loader``.
+
+    Returns nothing.
 
     Example: a schedule::
 
@@ -170,13 +175,15 @@ def pre_epoch(loader: Any, epoch: int) -> None:
 def post_epoch(loader: Any, epoch: int) -> None:
     """Fires when iteration over a loader ends: exhausted, closed early, or by an exception.
 
-    Where: the consumer's process and thread. Once for each ``pre_epoch``. Returns nothing.
+    Where: the consumer's process and thread. Once for each ``pre_epoch``, with the same ``loader``.
+
+    Returns nothing.
 
     Example: a line in the log::
 
         @hookimpl
-        def post_epoch(loader, epoch):
-            print(epoch, loader.report())
+        def post_epoch(epoch):
+            print(f"epoch {epoch} ended", file=log)
     """
 
 
@@ -212,7 +219,8 @@ def teardown_worker(worker_id: int) -> None:
 def open_array(uri: str, context: Any) -> ArrayReader | None:
     """Fires when a path is about to be opened as an array.
 
-    Where: any process that reads, in any thread. ``context`` is what the dataset was given as ``context``.
+    Where: any process that reads, in any thread. Plugins of a loader are asked first, then those that the
+    dataset was given itself. ``context`` is what the dataset was given as ``context``.
 
     Returns a reader (``cellmap_data.storage.ArrayReader``), or None to leave the path to the next plugin
     and at last to tensorstore.
@@ -230,7 +238,10 @@ def open_array(uri: str, context: Any) -> ArrayReader | None:
 def add_spatial_transforms(table: dict[str, Any]) -> None:
     """Fires when the table of spatial transforms is built: name -> what draws the transform.
 
-    Where: any process that reads; once for each dataset. Returns nothing; put your entry into ``table``.
+    Where: the process that makes a dataset, when it is made and whenever its spatial transforms are set. Only
+    plugins given to the dataset (``CellMapDataset(plugins=...)``) are asked; a loader's come too late.
+
+    Returns nothing; put your entry into ``table``.
 
     Example: see ``cellmap_data.spatial.SpatialTransform`` for what an entry must offer::
 

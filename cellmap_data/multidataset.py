@@ -21,7 +21,7 @@ from cellmap_data.dataset import (
     Entry,
     Recipe,
     Sample,
-    fresh_memory,
+    fresh,
     position,
     read_entries,
 )
@@ -102,7 +102,7 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Sample]:
         """The samples of a batch, read together."""
-        return self.read_batch(indices, fresh_memory)
+        return self.read_batch(indices, fresh)
 
     def read_batch(self, indices: Sequence[SupportsIndex], allocate: Allocate) -> list[Sample]:
         """Read samples of any of the datasets straight into memory that the caller gives.
@@ -203,11 +203,11 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         for part in self.datasets:
             part.set_target_value_transforms(transforms)
 
-    def set_plugins(self, plugins: Any) -> None:
-        """Let all datasets ask other plugins from now on."""
+    def lend_plugins(self, plugins: Any) -> None:
+        """Let all datasets ask these plugins for readers before their own; None takes back what was lent."""
         self._ends = None
         for part in self.datasets:
-            part.set_plugins(plugins)
+            part.lend_plugins(plugins)
 
     def to(self, device: str | torch.device) -> Self:
         """Take note of a device; samples stay on the CPU, loaders move batches."""

@@ -5,8 +5,18 @@ a file mapped into several processes when workers do. The consumer gets a *lease
 only thing that returns a slot; tensors made from it keep it alive.
 """
 
-from cellmap_data.buffers.arena import Arena, BatchMemory
+from cellmap_data.buffers.arena import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import PrivateMemory, SharedMemory
 from cellmap_data.buffers.slots import BatchSpec, Slot, SlotProvider
 
-__all__ = ["Arena", "BatchMemory", "BatchSpec", "PrivateMemory", "SharedMemory", "Slot", "SlotProvider"]
+__all__ = [
+    "Allocate",
+    "Arena",
+    "BatchMemory",
+    "BatchSpec",
+    "PrivateMemory",
+    "SharedMemory",
+    "Slot",
+    "SlotProvider",
+    "fresh",
+]

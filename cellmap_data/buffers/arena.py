@@ -12,9 +12,15 @@ import numpy.typing as npt
 
 from cellmap_data.buffers.memory import Bytes
 
-Allocate = Callable[[str, tuple[int, ...], npt.DTypeLike], npt.NDArray[Any]]
+Allocate = Callable[[str, tuple[int, ...], "np.dtype[Any]"], npt.NDArray[Any]]
+"""Gives the memory of one array of a batch: its name, its shape with the batch first, its dtype."""
 
 _ALIGN = 64  # a cache line; also what vectorised loads want
+
+
+def fresh(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:  # noqa: ARG001
+    """Allocate for those who bring no memory of their own."""
+    return np.empty(shape, dtype)
 
 
 class Arena:
@@ -102,7 +108,7 @@ class BatchMemory:
     def rows(self, first: int) -> Allocate:
         """An allocator for some consecutive samples, the first of which is row ``first``."""
 
-        def allocate(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        def allocate(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             with self._lock:
                 array = self.arrays.get(name)
                 if array is None:

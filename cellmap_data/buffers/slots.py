@@ -120,6 +120,16 @@ class SlotProvider:
         if slot.owner == owner:
             slot.owner = 0
 
+    def announce(self, run: int) -> None:
+        """Tell workers which run is worth reading for; 0 for none."""
+        if isinstance(self.memory, SharedMemory):
+            self.memory.run = run
+
+    def forget_holders(self) -> None:
+        """Take back what workers still referred to: all of them have ended."""
+        if isinstance(self.memory, SharedMemory):
+            self.memory.forget_holders()
+
     def reclaim(self, run: int) -> None:
         """Return every slot that a run still owns: its workers have gone, or have drained."""
         for slot in self._slots.values():

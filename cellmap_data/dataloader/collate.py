@@ -50,7 +50,7 @@ def collate(samples: Sequence[Any], memory: BatchMemory | None = None) -> Any:
 
 
 def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
-    if not all(isinstance(value, (torch.Tensor, np.ndarray)) for value in values):
+    if not all(isinstance(v, torch.Tensor) or _is_numeric(v) for v in values):
         return values
     tensors = [torch.as_tensor(value) for value in values]
     if any(tensor.shape != tensors[0].shape for tensor in tensors):
@@ -67,6 +67,10 @@ def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
                 )
             )
     return _stack(key, tensors, memory)
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
 
 
 def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.Tensor:

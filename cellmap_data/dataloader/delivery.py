@@ -47,8 +47,8 @@ class Delivery:
         Number of arrays that had a slot and did not fit it.
     seconds
         (stage, time spent) in the process that read.
-    error
-        What to raise instead of delivering.
+    error, cause
+        What to raise instead of delivering, and what that was raised from.
     """
 
     batch: Any = None
@@ -56,6 +56,7 @@ class Delivery:
     outside: int = 0
     seconds: list[tuple[str, float]] = dataclasses.field(default_factory=list)
     error: BaseException | None = None
+    cause: BaseException | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -158,11 +159,18 @@ def _tensor(root: Bytes, field: Field) -> torch.Tensor:
 
 
 def failed(error: BaseException) -> Delivery:
-    """An error on its way to the consumer: itself if it survives pickling, else its text."""
+    """An error on its way to the consumer, and its cause: themselves if they survive it, else their text."""
     text = "".join(traceback.format_exception(error))
+    cause = error.__cause__ if error.__cause__ is not None and _travels(error.__cause__) else None
+    if not _travels(error):
+        error = LoaderError(f"{type(error).__name__}: {error}")
+    error.add_note(f"raised in a worker process:\n{text}")
+    return Delivery(error=error, cause=cause)
+
+
+def _travels(error: BaseException) -> bool:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # noqa: BLE001 - pickling runs foreign code, which may raise anything
-        error = LoaderError(f"{type(error).__name__}: {error}")
-    error.add_note(f"raised in a worker process:\n{text}")
-    return Delivery(error=error)
+        return False
+    return True

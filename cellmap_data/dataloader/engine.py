@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader
 
 from cellmap_data.dataloader.delivery import Delivery
@@ -22,6 +21,7 @@ from cellmap_data.dataloader.report import Report
 from cellmap_data.dataloader.run import Run
 from cellmap_data.dataloader.schedule import Clock, Schedule, Ticket
 from cellmap_data.dataloader.sources import LocalSource, Source
+from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.sampler import Draw, SampleIndex
 
 
@@ -40,8 +40,8 @@ class Engine:
         The batches of an epoch.
     clock
         Seed and epoch.
-    device
-        Asked for each batch, and passed to ``post_collate``.
+    device_manager
+        Asked for the device that is passed to ``post_collate``; can be replaced.
     """
 
     def __init__(
@@ -52,10 +52,11 @@ class Engine:
         local: LocalSource,
         schedule: Schedule,
         clock: Clock,
-        device: Callable[[], torch.device],
+        device_manager: DeviceManager,
     ) -> None:
         self._owner, self._reader, self._hooks = owner, reader, reader.hooks
-        self._source, self._local, self._clock, self._device = source, local, clock, device
+        self._source, self._local, self._clock = source, local, clock
+        self.device_manager = device_manager
         self._run: Run | None = None
         self.schedule = schedule
         self.report = Report()
@@ -96,7 +97,9 @@ class Engine:
             if run is not None and number is not None:
                 delivery = run.deliver(number)
             else:
+                start = time.perf_counter()
                 delivery = self._local.read_now(self._planned(ticket))
+                self.report.add(delivery, time.perf_counter() - start)
             batch = self._transform(delivery)
             if run is not None:
                 run.hand_over(batch)
@@ -119,7 +122,9 @@ class Engine:
     def _transform(self, delivery: Delivery) -> Any:
         start = time.perf_counter()
         is_train = self._reader.is_train
-        batch = self._hooks.post_collate(batch=delivery.batch, device=self._device(), is_train=is_train)
+        batch = self._hooks.post_collate(
+            batch=delivery.batch, device=self.device_manager.device, is_train=is_train
+        )
         self.report.seconds["post_collate"] += time.perf_counter() - start
         return batch
 

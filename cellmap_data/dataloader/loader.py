@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, Sampler
@@ -17,7 +18,8 @@ from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.relay import HookRelay, NoPlugins
 from cellmap_data.dataloader.report import Report
 from cellmap_data.dataloader.schedule import ArithmeticSchedule, Clock, SamplerSchedule, Schedule
-from cellmap_data.dataloader.sources import LocalSource, Source, WorkerSource
+from cellmap_data.dataloader.sources import LocalSource, Source
+from cellmap_data.dataloader.worker_source import WorkerSource
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler import Order, SequentialOrder, ShuffledOrder
@@ -40,7 +42,7 @@ class CellMapDataLoader:
     dataset
         A map-style dataset.
     classes
-        Names of the label classes; None takes the dataset's.
+        Kept for whoever asks; None takes the dataset's. Targets have the dataset's classes.
     batch_size
         Samples in a batch.
     num_workers
@@ -102,11 +104,11 @@ class CellMapDataLoader:
         self.batch_size, self.num_workers, self.is_train = batch_size, num_workers, is_train
         self.weighted_sampler, self.sampler, self.rng = weighted_sampler, sampler, rng
         self.iterations_per_epoch = iterations_per_epoch
+        self._engine: Engine | None = None
         self.device_manager = DeviceManager(device)
-        self._options = TorchOptions.checked(torch_options, num_workers)
+        self._options = TorchOptions.checked(torch_options, num_workers, batch_size, iterations_per_epoch)
         self._clock = Clock(rng.initial_seed() if rng is not None else getattr(dataset, "seed", None))
         self.hooks: HookRelay = NoPlugins()
-        self._engine: Engine | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -126,7 +128,7 @@ class CellMapDataLoader:
             local=local,
             schedule=self._schedule(),
             clock=clock,
-            device=_device_of(self.device_manager),
+            device_manager=self.device_manager,
         )
         self.loader: DataLoader[Any] = self._engine.torch_loader(self.batch_size, self._options.drop_last)
 
@@ -137,9 +139,10 @@ class CellMapDataLoader:
         """The number of batches of an epoch."""
         return len(self.loader)
 
-    def __getitem__(self, indices: int | Sequence[int]) -> Any:
-        """The batch of these dataset indices, read here and now; epoch hooks do not fire."""
-        return self._running.read_now([indices] if isinstance(indices, int) else list(indices))
+    def __getitem__(self, indices: SupportsIndex | Iterable[SupportsIndex]) -> Any:
+        """The batch of one dataset index or several, read here and now; epoch hooks do not fire."""
+        several = indices if isinstance(indices, Iterable) else [indices]
+        return self._running.read_now([operator.index(index) for index in several])
 
     def __enter__(self) -> Self:
         return self
@@ -158,6 +161,20 @@ class CellMapDataLoader:
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch; each iteration advances it by one."""
         self._clock.epoch = epoch
+
+    @property
+    def device_manager(self) -> DeviceManager:
+        """What knows the device; can be replaced."""
+        return self._device_manager
+
+    @device_manager.setter
+    def device_manager(self, manager: DeviceManager) -> None:
+        self._place(manager)
+
+    def _place(self, manager: DeviceManager) -> None:
+        self._device_manager = manager
+        if self._engine is not None:
+            self._engine.device_manager = manager
 
     @property
     def device(self) -> torch.device:
@@ -202,6 +219,14 @@ class CellMapDataLoader:
         if sampler is not None:
             return SamplerSchedule(sampler, self.batch_size, options.drop_last, count=count)
         size, (rank, world) = len(self.dataset), _rank()
+        if not size and count:
+            raise ConfigurationError(
+                message(
+                    "a loader needs a position to read",
+                    got="a dataset of length 0",
+                    hint="a volume smaller than a patch has a position with pad=True",
+                )
+            )
         shuffle = self.is_train if options.shuffle is None else options.shuffle
 
         def order(seed: int) -> Order:
@@ -229,10 +254,6 @@ class CellMapDataLoader:
             )
         weighted: Iterable[int] = self.dataset.get_weighted_sampler(batch_size=self.batch_size, rng=self.rng)
         return weighted
-
-
-def _device_of(manager: DeviceManager) -> Callable[[], torch.device]:
-    return lambda: manager.device
 
 
 def _rank() -> tuple[int, int]:

@@ -35,18 +35,23 @@ class TorchOptions:
     shuffle: bool | None = None
 
     @classmethod
-    def checked(cls, given: dict[str, Any], num_workers: int) -> TorchOptions:
+    def checked(
+        cls, given: dict[str, Any], num_workers: int, batch_size: int, iterations_per_epoch: int | None
+    ) -> TorchOptions:
         """The options of ``given``, all faults reported at once.
 
         Raises
         ------
         ConfigurationError
-            For a keyword that is not known, and for one that needs workers where there are none.
+            For a keyword that is not known, one that needs workers where there are none, and numbers that
+            count nothing.
         """
         known = [field.name for field in fields(cls)]
         faults = [f"{name!r} is not known{_nearest(name, known)}" for name in given if name not in known]
         if num_workers < 0:
             faults.append(f"num_workers is {num_workers}")
+        counts = {"batch_size": batch_size, "iterations_per_epoch": iterations_per_epoch}
+        faults += [f"{name} is {count}" for name, count in counts.items() if count is not None and count < 1]
         if num_workers == 0:
             needing = ("persistent_workers", "prefetch_factor", "multiprocessing_context")
             faults += [f"{name!r} needs num_workers > 0" for name in needing if given.get(name)]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from torch.utils.data import Subset
+from torch.utils.data import ConcatDataset, Subset
 
-from cellmap_data.buffers import Arena, BatchMemory
-from cellmap_data.buffers.arena import Allocate
+from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.relay import HookRelay
@@ -158,14 +157,28 @@ class FinishedSamples:
 
 
 def _read(dataset: Any, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:
-    while type(dataset) is Subset:
-        indices = [_moved(index, dataset.indices[index]) for index in indices]
-        dataset = dataset.dataset
-    if hasattr(dataset, "read_batch"):
-        return dataset.read_batch(indices, allocate)  # type: ignore[no-any-return]
-    if hasattr(dataset, "__getitems__"):
-        return dataset.__getitems__(indices)  # type: ignore[no-any-return]
-    return [dataset[index] for index in indices]
+    """Read samples, looking through torch's own wrappers, which would lose the draws."""
+    found = [_inside(dataset, index) for index in indices]
+    leaf = found[0][0]
+    if any(other is not leaf for other, _ in found):
+        return [_read(other, [index], fresh)[0] for other, index in found]
+    indices = [index for _, index in found]
+    if hasattr(leaf, "read_batch"):
+        return leaf.read_batch(indices, allocate)  # type: ignore[no-any-return]
+    if hasattr(leaf, "__getitems__"):
+        return leaf.__getitems__(indices)  # type: ignore[no-any-return]
+    return [leaf[index] for index in indices]
+
+
+def _inside(dataset: Any, index: int) -> tuple[Any, int]:
+    """The dataset that has a sample, and its index there."""
+    if type(dataset) is Subset:
+        return _inside(dataset.dataset, _moved(index, dataset.indices[index]))
+    if type(dataset) is ConcatDataset and 0 <= index < len(dataset):
+        ends = dataset.cumulative_sizes
+        part = bisect.bisect_right(ends, index)
+        return _inside(dataset.datasets[part], _moved(index, index - (ends[part - 1] if part else 0)))
+    return dataset, index
 
 
 def _moved(index: int, to: int) -> int:
@@ -182,12 +195,8 @@ def _allocator(batch: PlannedBatch | None, indices: Sequence[int]) -> Allocate:
     """Memory for the samples of ``indices``: rows of their batch if they are neighbours there."""
     rows = [index.row for index in indices if isinstance(index, PlannedIndex)]
     if batch is None or rows != list(range(rows[0], rows[0] + len(rows))):
-        return _fresh
+        return fresh
     return batch.memory.rows(rows[0])
-
-
-def _fresh(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:  # noqa: ARG001
-    return np.empty(shape, dtype)
 
 
 def fields_of(batch: Any) -> Mapping[str, Any]:

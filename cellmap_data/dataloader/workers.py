@@ -25,7 +25,7 @@ from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler import Draw, SampleIndex
 
 THREAD_PREFIX = "cellmap-data"
-_PRELOAD = ["torch", "numpy", "zarr", "tensorstore", "cellmap_data.dataloader"]
+_PRELOAD = ["torch", "numpy", "tensorstore", "cellmap_data.dataloader", "cellmap_data.dataset"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """One crop as a torch dataset: an index becomes a sample of aligned raw and label patches."""
 
+from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.dataset import CellMapDataset
 from cellmap_data.dataset.indices import position
 from cellmap_data.dataset.layout import Layout
-from cellmap_data.dataset.planned import Allocate, Entry, fresh_memory
+from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import Plugins
 from cellmap_data.dataset.recipe import Recipe
 from cellmap_data.dataset.request import Contents, Request
@@ -20,7 +21,7 @@ __all__ = [
     "Recipe",
     "Request",
     "Sample",
-    "fresh_memory",
+    "fresh",
     "position",
     "read_entries",
 ]

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from cellmap_data.buffers import Allocate
 from cellmap_data.dataset.inputs import InputField
-from cellmap_data.dataset.planned import Allocate, Entry, Planned, Reads
+from cellmap_data.dataset.planned import Entry, Planned, Reads
 from cellmap_data.dataset.recipe import DTypes, Recipe
 from cellmap_data.dataset.targets import TargetField
 

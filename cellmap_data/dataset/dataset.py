@@ -11,14 +11,15 @@ from typing import Any, Literal, Self, SupportsIndex
 import torch
 from torch.utils.data import Dataset
 
+from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.config import ArraySpec
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.indices import position
 from cellmap_data.dataset.inputs import MISSING
 from cellmap_data.dataset.layout import Layout
-from cellmap_data.dataset.planned import Allocate, Entry, fresh_memory
-from cellmap_data.dataset.readers import Plugins, Readers
+from cellmap_data.dataset.planned import Entry
+from cellmap_data.dataset.readers import InTurn, Plugins, Readers
 from cellmap_data.dataset.recipe import Recipe, Transforms
 from cellmap_data.dataset.request import Contents, Request
 from cellmap_data.dataset.values import ValueTransform
@@ -166,7 +167,7 @@ class CellMapDataset(Dataset[Sample]):
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Sample]:
         """The samples of a batch, read together."""
-        return self.read_batch(indices, fresh_memory)
+        return self.read_batch(indices, fresh)
 
     def read_batch(self, indices: Sequence[SupportsIndex], allocate: Allocate) -> list[Sample]:
         """Read samples straight into memory that the caller gives.
@@ -314,10 +315,10 @@ class CellMapDataset(Dataset[Sample]):
         """Replace the value transforms of the targets."""
         self._transforms = replace(self._transforms, target=ValueTransform.of(transforms))
 
-    def set_plugins(self, plugins: Any) -> None:
-        """Ask other plugins from now on; spatial transforms that were set stay as they are."""
-        self._plugins = _relay(plugins)
-        self._readers = Readers(self._plugins, self._context)
+    def lend_plugins(self, plugins: Any) -> None:
+        """Ask these plugins for readers before the dataset's own; None takes back what was lent."""
+        asked = [relay for relay in (_relay(plugins), self._plugins) if relay is not None]
+        self._readers = Readers(InTurn(tuple(asked)) if asked else None, self._context)
         self._layout = self._recipe = None
 
     def to(self, device: str | torch.device) -> Self:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from cellmap_data.buffers import Allocate
 from cellmap_data.config import ArraySpec
-from cellmap_data.dataset.planned import Allocate, Array, Planned, Reads
+from cellmap_data.dataset.planned import Array, Planned, Reads
 
 MISSING = 0.0
 """What an input holds outside its volume: filled in after the value transforms, so in the model's units."""

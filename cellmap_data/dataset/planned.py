@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from cellmap_data.dataset.recipe import Recipe
@@ -16,14 +14,6 @@ from cellmap_data.sampler import Draw
 from cellmap_data.spatial import Motion, ReadPlan, Source, Vec
 
 Array: TypeAlias = npt.NDArray[Any]
-
-Allocate: TypeAlias = Callable[[str, tuple[int, ...], "np.dtype[Any]"], Array]
-"""Gives the memory of one array of a batch: its name, its shape with the batch first, its dtype."""
-
-
-def fresh_memory(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:  # noqa: ARG001
-    """Allocate for those who bring no memory of their own."""
-    return np.empty(shape, dtype)
 
 
 @dataclass(frozen=True, slots=True)

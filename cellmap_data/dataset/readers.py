@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cellmap_data.spatial import TransformTable
@@ -14,6 +15,18 @@ class Plugins(OpenArray, Protocol):
 
     def add_spatial_transforms(self, table: TransformTable) -> None:
         """Put spatial transforms into ``table``."""
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """Several to ask for a reader; the first answer counts."""
+
+    asked: tuple[OpenArray, ...]
+
+    def open_array(self, uri: str, context: Any) -> ArrayReader | None:
+        """The first reader that is not None."""
+        answers = (one.open_array(uri=uri, context=context) for one in self.asked)
+        return next((reader for reader in answers if reader is not None), None)
 
 
 class Readers:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cellmap_data.buffers import Allocate
 from cellmap_data.config import ArraySpec
-from cellmap_data.dataset.planned import Allocate, Array, Planned, Reads
+from cellmap_data.dataset.planned import Array, Planned, Reads
 
 
 class TargetField:

@@ -65,10 +65,9 @@ def build_manager(
 
 @functools.cache
 def environment_hooks() -> PluginRelay:
-    """The hooks of the plugins that the environment names, made once for each process.
+    """The hooks of the plugins that the environment names, made once for each process; for the command line.
 
-    For what is used without a loader: opening arrays, building the table of spatial transforms. Nobody else
-    has the manager behind it, so it stays as it is.
+    Nobody else has the manager behind it, so it stays as it is.
     """
     return build_manager().relay
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from cellmap_data.errors import ConfigurationError, message
+
 Indices = npt.NDArray[np.int64]
 
 _ROUNDS = 6
@@ -47,10 +49,21 @@ class ShuffledOrder:
         The number of positions, at most 2**62.
     seed
         With the epoch, the key of the network.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no position, or too many.
     """
 
     size: int
     seed: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= 1 << 62:
+            raise ConfigurationError(
+                message("an order needs positions", expected="1 to 2**62 of them", got=self.size)
+            )
 
     def indices(self, epoch: int, places: Indices) -> Indices:
         """The indices at ``places``: a permutation of ``range(size)`` for each ``size`` places."""

@@ -7,7 +7,7 @@ A patch of ``P`` voxels is named by the middle ``c`` of the space it covers: its
 
 A place between two voxels must be given to one of them. :func:`round_up` is the only function that does so:
 ties go down, and a thousandth of a voxel absorbs the error of floating point arithmetic. Everything else that
-rounds, the compiled kernels included, calls it.
+rounds calls it, or spells it out with the same tolerance where a compiled loop cannot.
 """
 
 from __future__ import annotations

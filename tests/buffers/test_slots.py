@@ -133,7 +133,7 @@ def test_leases_may_outlive_the_interpreter_s_last_breath():
     assert done.stderr == b""
 
 
-def test_an_arena_falls_back_to_fresh_memory_and_counts():
+def test_an_arena_falls_back_to_fresh_and_counts():
     """What does not fit a slot still gets memory, and the arena says how large the slot should have been."""
     root = np.zeros(256, np.uint8)
     arena = Arena(root)

@@ -53,10 +53,11 @@ def test_new_tensors_of_any_dtype_are_stacked(dtype):
 
 def test_what_is_no_tensor_becomes_a_list():
     """Text, numbers and anything else become a list, one entry a sample; so do shapes that differ."""
-    samples = [{"name": "a", "n": 1, "t": torch.zeros(n)} for n in (1, 2)]
+    samples = [{"name": "a", "n": 1, "t": torch.zeros(n), "words": np.array(["b"])} for n in (1, 2)]
     batch = collate(samples)
     assert batch["name"] == ["a", "a"]
     assert batch["n"] == [1, 1]
+    assert [words.tolist() for words in batch["words"]] == [["b"], ["b"]]
     assert [tensor.shape for tensor in batch["t"]] == [(1,), (2,)]
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import gc
 
+import numpy as np
 import pytest
 import torch
-from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler, Subset
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    IterableDataset,
+    SequentialSampler,
+    Subset,
+)
 
 from cellmap_data.dataloader import CellMapDataLoader
 from cellmap_data.errors import ConfigurationError, SampleError, StaleIteratorError
@@ -98,7 +106,7 @@ def test_indexing_reads_here_and_now():
     whole = [batch["idx"].tolist() for batch in CellMapDataLoader(Toy(), batch_size=2)]
     seen = []
     for batch in loader:
-        assert loader[3]["idx"].tolist() == [3]
+        assert loader[np.int64(3)]["idx"].tolist() == [3]
         assert loader[[5, 1]]["idx"].tolist() == [5, 1]
         seen.append(batch["idx"].tolist())
     assert seen == whole
@@ -111,6 +119,15 @@ def test_other_datasets_work_too():
     assert indices.tolist() == [0, 1, 2]
     subset = CellMapDataLoader(Subset(Toy(), [4, 7]), batch_size=2, is_train=False)
     assert next(iter(subset))["idx"].tolist() == [4, 7]
+
+
+@pytest.mark.parametrize("wrap", [lambda d: Subset(d, range(20)), lambda d: ConcatDataset([Toy(3), d])])
+def test_torch_s_own_datasets_keep_the_draws(wrap):
+    """Behind a Subset or a ConcatDataset, samples draw anew in each epoch, as they do without."""
+    loader = CellMapDataLoader(wrap(Toy()), batch_size=4, is_train=False, rng=seeded())
+    first, second = ({tuple(noise.tolist()) for batch in loader for noise in batch["noise"]} for _ in "12")
+    assert len(first) == len(loader.dataset)
+    assert not first & second
 
 
 def test_a_newer_iterator_closes_the_older():
@@ -190,8 +207,11 @@ class Stream(IterableDataset):
         ({"dataset": Toy(), "persistant_workers": True}, "did you mean 'persistent_workers'"),
         ({"dataset": Toy(), "prefetch_factor": 2}, "needs num_workers > 0"),
         ({"dataset": Toy(), "weighted_sampler": True}, "get_weighted_sampler"),
+        ({"dataset": Toy(), "batch_size": 0}, "batch_size is 0"),
+        ({"dataset": Toy(), "iterations_per_epoch": -1}, "iterations_per_epoch is -1"),
+        ({"dataset": Toy(0), "iterations_per_epoch": 3}, "a dataset of length 0"),
     ],
-    ids=["iterable", "misspelt", "no-workers", "no-weights"],
+    ids=["iterable", "misspelt", "no-workers", "no-weights", "no-batch", "no-epoch", "no-position"],
 )
 def test_wrong_arguments_are_explained(arguments, words):
     """An argument that cannot be right is an error that names it and what to do."""

@@ -17,7 +17,7 @@ import pytest
 
 from cellmap_data import storage
 from cellmap_data.dataloader import CellMapDataLoader
-from cellmap_data.errors import ConfigurationError, WorkerDiedError
+from cellmap_data.errors import ConfigurationError, ReadTimeoutError, WorkerDiedError
 from tests.toy import Slow, Suicidal, Toy
 from tests.volumes import write_multiscale
 
@@ -165,7 +165,7 @@ def test_a_timeout_is_an_error():
     """``timeout`` bounds the wait for a batch."""
     dataset = Slow(10)
     loader = CellMapDataLoader(dataset, batch_size=10, num_workers=1, timeout=0.05)
-    with loader, pytest.raises(RuntimeError, match="timed out"):
+    with loader, pytest.raises(ReadTimeoutError, match="did not come in time"):
         list(loader)
 
 
@@ -201,6 +201,19 @@ def start(script, folder, **options):
     return subprocess.Popen(
         [sys.executable, str(path)], stdout=subprocess.PIPE, text=True, env=environment, cwd=folder, **options
     )
+
+
+def explode(*_):
+    raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize("where", ["collate_fn", "worker_init_fn"])
+def test_a_runtime_error_of_the_user_is_no_dead_worker(where):
+    """What the user's own functions raise in a worker is not taken for the end of the worker."""
+    loader = CellMapDataLoader(Toy(), num_workers=1, **{where: explode})
+    with loader, pytest.raises(RuntimeError, match="boom") as caught:
+        list(loader)
+    assert not isinstance(caught.value, WorkerDiedError)
 
 
 class Budget(Toy):

@@ -65,10 +65,12 @@ def test_a_plugin_adds_a_spatial_transform(tmp_path) -> None:
     np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8))[::-1])
 
 
-def test_plugins_can_come_later(tmp_path) -> None:
-    """set_plugins asks others from the next sample on."""
+def test_plugins_can_be_lent_and_taken_back(tmp_path) -> None:
+    """What a loader lends is asked for readers from the next sample on, until it is taken back."""
     path = write_multiscale(tmp_path, ramp((16, 16, 16)))
     dataset = CellMapDataset(path, input_arrays={"raw": CUBE}, context="negative")
     np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8)))
-    dataset.set_plugins(Plugins())
+    dataset.lend_plugins(Plugins())
     np.testing.assert_array_equal(dataset[0]["raw"][0], -ramp((8, 8, 8)))
+    dataset.lend_plugins(None)
+    np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8)))

@@ -110,6 +110,7 @@ def test_an_error_names_plugin_hook_and_sample(options):
     with loader, pytest.raises(HookError, match="membrane") as caught:
         list(loader)
     assert (caught.value.plugin, caught.value.hook, caught.value.index) == ("failing", "post_sample", 7)
+    assert isinstance(caught.value.__cause__, KeyError)
     assert "failing" in str(caught.value)
     assert "post_sample" in str(caught.value)
     assert "7" in str(caught.value)
@@ -140,13 +141,59 @@ def test_batches_arrive_on_the_device_before_plugins_with_lower_numbers(workers)
 
 
 def test_there_is_one_truth_about_the_device():
-    """``to``, ``device`` and an assigned device manager all reach the plugins."""
-    loader = EnhancedCellMapDataLoader(Toy(4), device="cpu")
+    """``to``, ``device`` and an assigned device manager all reach the plugins, and their hooks."""
+    plugin = OnDevice()
+    loader = EnhancedCellMapDataLoader(Toy(4), device="cpu", plugins=[plugin])
     assert next(iter(loader))["x"].device.type == "cpu"
     assert loader.to("meta", non_blocking=True) is loader
     assert next(iter(loader))["x"].device.type == loader.device.type == "meta"
     loader.device_manager = DeviceManager("cpu")
     assert next(iter(loader))["x"].device.type == loader.device.type == "cpu"
+    assert plugin.seen == {("cpu", "cpu"), ("meta", "meta")}
+
+
+def test_epoch_hooks_without_a_loader():
+    """A program that keeps only ``loader.loader`` still has its epoch hooks; their loader is None."""
+    plugin = Epochs()
+    torch_loader = EnhancedCellMapDataLoader(Toy(4), plugins=[plugin]).loader
+    list(torch_loader)
+    assert plugin.seen == [("pre", None, 0), ("post", None, 0)]
+
+
+class Epochs:
+    """Writes down epochs and their loaders."""
+
+    name = "epochs"
+
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def pre_epoch(self, loader, epoch):
+        self.seen.append(("pre", loader, epoch))
+
+    @hookimpl
+    def post_epoch(self, loader, epoch):
+        self.seen.append(("post", loader, epoch))
+
+
+def test_a_plugin_class_is_made_with_its_options():
+    """``add_plugin`` takes a class and its options, a name and a number."""
+    loader = EnhancedCellMapDataLoader(Toy(4))
+    assert loader.add_plugin(Strong, name="strong", priority=60, options={"strength": 2}) == "strong"
+    assert loader.get_plugin("strong").strength == 2
+    assert loader.plugin_manager.call_order("post_sample") == ["strong", "augmentation"]
+
+
+class Strong:
+    """A plugin with an option."""
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    @hookimpl
+    def post_sample(self, sample):
+        return sample
 
 
 def jitter(sample):

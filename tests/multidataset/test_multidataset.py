@@ -172,7 +172,7 @@ def test_setters_reach_every_dataset(parts) -> None:
         np.testing.assert_array_equal(whole[i]["l"], sample["l"].flip(3) * 3)
     assert whole.to("cpu") is whole
     assert whole.verify()
-    whole.set_plugins(None)
+    whole.lend_plugins(None)
     whole.close()
     assert int(whole[3]["idx"]) == 3
 
