@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from cellmap_data.dataloader import CellMapDataLoader
+from cellmap_data.dataloader import CellMapDataLoader, HookRelay
 from cellmap_data.dataloader.loader import SamplerLike
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import PluginError, message
-from cellmap_data.plugins import PluginManager, build_manager
+from cellmap_data.plugins import PluginManager, PluginRelay, build_manager
 
 __all__ = ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"]
 
@@ -85,6 +85,15 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         self.max_prefetch = max_prefetch
         self.plugin_manager = None
         self._lent = False
+        self._enabled_plugins = enable_plugins
+        self._switches = {
+            "prefetch": enable_prefetch,
+            "augmentation": enable_augmentation,
+            "device_transfer": enable_device_transfer,
+            "memory_optimization": enable_memory_optimization,
+        }
+        self._transforms = transforms
+        self._more_plugins = [plugins] if isinstance(plugins, str | Mapping) else list(plugins)
         super().__init__(
             dataset,
             classes,
@@ -98,26 +107,20 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             iterations_per_epoch,
             **torch_options,
         )
-        if not enable_plugins:
-            return
-        switches = {
-            "prefetch": enable_prefetch,
-            "augmentation": enable_augmentation,
-            "device_transfer": enable_device_transfer,
-            "memory_optimization": enable_memory_optimization,
-        }
+
+    def _make_hooks(self) -> HookRelay:
+        if not self._enabled_plugins:
+            return super()._make_hooks()
         options: Mapping[str, Mapping[str, Any]] = {
-            "prefetch": {"max_prefetch": max_prefetch},
-            "augmentation": {"transforms": transforms},
+            "prefetch": {"max_prefetch": self.max_prefetch},
+            "augmentation": {"transforms": self._transforms},
             "device_transfer": {"device_manager": self.device_manager},
             "memory_optimization": {"device_manager": self.device_manager},
         }
-        wanted = [name for name, on in switches.items() if on]
-        more = [plugins] if isinstance(plugins, str | Mapping) else plugins
-        self.plugin_manager = build_manager([*wanted, *more], options=options)
-        self.hooks = self.plugin_manager.relay
-        self._lend_readers()
-        self.refresh()
+        wanted = [name for name, on in self._switches.items() if on]
+        self.plugin_manager = build_manager([*wanted, *self._more_plugins], options=options)
+        self._lend_readers(self.plugin_manager.relay)
+        return self.plugin_manager.relay
 
     def add_plugin(
         self,
@@ -152,7 +155,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         """
         manager = self._manager("add a plugin")
         added = manager.register_plugin(plugin, name=name, priority=priority, options=options)
-        self._lend_readers()
+        self._lend_readers(manager.relay)
         return added
 
     def remove_plugin(self, name: str) -> Any:
@@ -165,8 +168,9 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         PluginError
             With ``enable_plugins=False``.
         """
-        removed = self._manager("remove a plugin").unregister_plugin(name)
-        self._lend_readers()
+        manager = self._manager("remove a plugin")
+        removed = manager.unregister_plugin(name)
+        self._lend_readers(manager.relay)
         return removed
 
     def get_plugin(self, name: str) -> Any:
@@ -188,12 +192,12 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             if hasattr(plugin, "device_manager"):
                 plugin.device_manager = manager
 
-    def _lend_readers(self) -> None:
+    def _lend_readers(self, hooks: PluginRelay) -> None:
         """Let the datasets open their arrays through this loader's plugins, as long as one of them can."""
-        lending = self.hooks.answers("open_array")
+        lending = hooks.answers("open_array")
         if lending or self._lent:
             for dataset in _within(self.dataset):
-                dataset.lend_plugins(self.hooks if lending else None)
+                dataset.lend_plugins(hooks if lending else None)
         self._lent = lending
 
     def _manager(self, what: str) -> PluginManager:

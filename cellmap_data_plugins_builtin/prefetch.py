@@ -61,7 +61,13 @@ class PrefetchPlugin(DataLoaderPlugin):
     def hand_over(self, dataset: Any, indices: Sequence[int]) -> list[Any] | None:
         """The samples of a batch that was begun; None for any other."""
         sequence = self._sequences.get(id(dataset))
-        return sequence.take(indices) if sequence else None
+        if sequence is None:
+            return None
+        try:
+            return sequence.take(indices)
+        except BaseException:
+            self.end_idle()  # no batch follows that would do it
+            raise
 
     def end_idle(self) -> None:
         """End the threads of whatever has nothing left to read."""

@@ -103,10 +103,22 @@ class BatchMemory:
         self.arena = arena
         self.arrays: dict[str, npt.NDArray[Any]] = {}
         self.finished: dict[int, Any] = {}
+        self._claimed: set[int] = set()
         self._lock = threading.Lock()
 
-    def rows(self, first: int) -> Allocate:
-        """An allocator for some consecutive samples, the first of which is row ``first``."""
+    def claim(self, first: int, count: int) -> Allocate:
+        """An allocator for ``count`` consecutive samples, the first of which is row ``first``.
+
+        Rows are given once: whoever comes second, while the first may still be writing, gets fresh memory.
+        """
+        rows = set(range(first, first + count))
+        with self._lock:
+            if rows & self._claimed:
+                return fresh
+            self._claimed |= rows
+        return self._rows(first)
+
+    def _rows(self, first: int) -> Allocate:
 
         def allocate(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             with self._lock:

@@ -18,7 +18,8 @@ from cellmap_data.errors import LoaderError, message
 Bytes = npt.NDArray[np.uint8]
 
 PAGE = mmap.ALLOCATIONGRANULARITY
-_WORDS = 2048
+_WORDS = 1 << 16
+_SEGMENT = 256 << 20  # mapped at a time, for each mapping costs a descriptor; only what is used takes memory
 _HEADER = -(-_WORDS * 8 // PAGE) * PAGE
 _RUN = 0
 
@@ -63,11 +64,11 @@ class PrivateMemory:
 
 
 class SharedMemory:
-    """One unlinked file, mapped block by block, reached by workers through its passed-on descriptor.
+    """One unlinked file, mapped in segments, reached by workers through its passed-on descriptor.
 
-    The file lies in the shared-memory file system where there is one with room, else in the temporary
-    folder. It has no name, so nothing is left behind however the processes end. Its header holds 64-bit
-    words: the number of the current run, and for each block whether a worker still refers to it.
+    The file lies in the shared-memory file system where there is one, else in the temporary folder. It has no
+    name, so nothing is left behind however the processes end. Its header holds 64-bit words: the number of
+    the current run, and for each block how many references workers still have to it.
     """
 
     def __init__(self, pinned: bool = False) -> None:
@@ -80,7 +81,8 @@ class SharedMemory:
     def _map_header(self) -> None:
         self._header = mmap.mmap(self._fd, _HEADER)
         self._words = memoryview(self._header).cast("q")
-        self._maps: dict[int, tuple[int, mmap.mmap]] = {}
+        self._segments: dict[int, mmap.mmap] = {}
+        self._locked: dict[int, int] = {}
         self._pid = os.getpid()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -90,8 +92,8 @@ class SharedMemory:
         if hasattr(self, "_fd"):
             os.close(self._fd)
         if self._pinned and self._pid == os.getpid():
-            for _, mapped in self._maps.values():
-                _page_unlock(mapped)
+            for address in self._locked.values():
+                _page_unlock(address)
 
     @property
     def run(self) -> int:
@@ -113,7 +115,11 @@ class SharedMemory:
         if number + 1 >= _WORDS:
             raise LoaderError(f"more than {_WORDS - 1} batches in shared memory at once: are old ones kept?")
         offset = self._size
+        if offset % _SEGMENT + nbytes > _SEGMENT:  # a block lies in one segment, or is larger and has its own
+            offset = -(-offset // _SEGMENT) * _SEGMENT
+        end = offset + nbytes
         try:
+            os.ftruncate(self._fd, -(-end // _SEGMENT) * _SEGMENT)
             os.posix_fallocate(self._fd, offset, nbytes)
         except OSError as error:
             raise LoaderError(
@@ -124,27 +130,32 @@ class SharedMemory:
                     hint="enlarge /dev/shm, or use smaller batches, fewer workers, a lower prefetch_factor",
                 )
             ) from error
-        self._size += nbytes
+        self._size = end
         return offset
 
     def open(self, number: int, offset: int, nbytes: int) -> Bytes:
-        """A new array over a block, mapped on first use in this process."""
-        known = self._maps.get(number)
-        if known is None or known[0] != offset:
-            mapped = mmap.mmap(self._fd, nbytes, offset=offset)
-            self._maps[number] = known = offset, mapped
-            if self._pinned and self._pid == os.getpid():
-                _page_lock(mapped, nbytes)
-        return np.frombuffer(known[1], dtype=np.uint8, count=nbytes)
+        """A new array over a block; its segment is mapped on first use in this process."""
+        mapped, start = self._segment(offset, nbytes)
+        array = np.frombuffer(mapped, dtype=np.uint8, offset=offset - start, count=nbytes)
+        if self._pinned and number not in self._locked and self._pid == os.getpid():
+            self._locked[number] = array.ctypes.data
+            _page_lock(array.ctypes.data, nbytes)
+        return array
 
     def discard(self, number: int, offset: int, nbytes: int) -> None:
         """Give the pages of a block back to the system, for every process that maps it."""
-        known = self._maps.pop(number, None)
-        mapped = known[1] if known else mmap.mmap(self._fd, nbytes, offset=offset)
-        if self._pinned and known:
-            _page_unlock(mapped)
+        mapped, start = self._segment(offset, nbytes)
+        if number in self._locked:
+            _page_unlock(self._locked.pop(number))
         with suppress(OSError):  # a file system without holes keeps the pages until the file is closed
-            mapped.madvise(mmap.MADV_REMOVE)
+            mapped.madvise(mmap.MADV_REMOVE, offset - start, nbytes)
+
+    def _segment(self, offset: int, nbytes: int) -> tuple[mmap.mmap, int]:
+        """The mapping that holds a block, and where in the file it starts."""
+        start = offset // _SEGMENT * _SEGMENT
+        if start not in self._segments:
+            self._segments[start] = mmap.mmap(self._fd, max(nbytes, _SEGMENT), offset=start)
+        return self._segments[start], start
 
     def held(self, number: int) -> bool:
         """Whether a worker still refers to a block it has filled."""
@@ -156,8 +167,7 @@ class SharedMemory:
 
     def forget_holders(self) -> None:
         """Drop what workers said they refer to, once none of them is left."""
-        for number in range(1, _WORDS):
-            self._words[number] = 0
+        np.frombuffer(self._header, dtype=np.int64)[_RUN + 1 :] = 0
 
 
 def _attach(duplicate: Any) -> SharedMemory:
@@ -176,15 +186,13 @@ def _unlinked_file() -> int:
         return os.dup(file.fileno())
 
 
-def _page_lock(mapped: mmap.mmap, nbytes: int) -> None:
+def _page_lock(address: int, nbytes: int) -> None:
     import torch
 
-    address = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
     torch.cuda.check_error(torch.cuda.cudart().cudaHostRegister(address, nbytes, 0))  # type: ignore[no-untyped-call]
 
 
-def _page_unlock(mapped: mmap.mmap) -> None:
+def _page_unlock(address: int) -> None:
     import torch
 
-    address = np.frombuffer(mapped, dtype=np.uint8).ctypes.data
     torch.cuda.check_error(torch.cuda.cudart().cudaHostUnregister(address))  # type: ignore[no-untyped-call]

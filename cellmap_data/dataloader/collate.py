@@ -25,7 +25,7 @@ def collate(samples: Sequence[Any], memory: BatchMemory | None = None) -> Any:
         Mappings with the same keys.
     memory
         What the samples were read into. A field whose tensors still lie there, row by row, is taken as it
-        is; others are copied there if they fit.
+        is; others are copied next to it if they fit.
 
     Raises
     ------
@@ -74,12 +74,13 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.Tensor:
-    first = tensors[0]
     home = memory.arrays.get(key)
-    if home is not None and home.shape == (len(tensors), *first.shape):
+    if home is not None and home.shape == (len(tensors), *tensors[0].shape):
         batch = torch.from_numpy(home)
-        if batch.dtype == first.dtype:
-            return _settle(batch, tensors)
+        if batch.dtype == tensors[0].dtype and all(map(_is_row, batch, tensors)):
+            return batch
+    # Never into the rows that were read: a tensor of this field, or of another, may still look at them.
+    first = tensors[0]
     if first.device.type != "cpu" or first.dtype == torch.bfloat16:
         return torch.stack(tensors)
     shape = (len(tensors), *first.shape)
@@ -87,22 +88,5 @@ def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.
     return torch.stack([tensor.detach() for tensor in tensors], out=batch)
 
 
-def _settle(batch: torch.Tensor, tensors: list[torch.Tensor]) -> torch.Tensor:
-    """Put each tensor in its row, unless it is there; one from elsewhere in the batch is cloned first."""
-    astray = {
-        row: tensor.clone() if _overlaps(batch, tensor) else tensor
-        for row, tensor in enumerate(tensors)
-        if not _is_row(batch[row], tensor)
-    }
-    for row, tensor in astray.items():
-        batch[row].copy_(tensor.detach())
-    return batch
-
-
 def _is_row(row: torch.Tensor, tensor: torch.Tensor) -> bool:
     return tensor.data_ptr() == row.data_ptr() and tensor.stride() == row.stride()
-
-
-def _overlaps(batch: torch.Tensor, tensor: torch.Tensor) -> bool:
-    start, size = batch.data_ptr(), batch.numel() * batch.element_size()
-    return tensor.device == batch.device and start <= tensor.data_ptr() < start + size

@@ -31,7 +31,7 @@ class Engine:
     Parameters
     ----------
     owner
-        Gives what epoch hooks are told is the loader.
+        Gives what epoch hooks are told is the loader; asked when iteration begins.
     reader
         What reads a batch, with its hooks.
     source, local
@@ -75,7 +75,7 @@ class Engine:
         seed, epoch = self._clock.seed, self._clock.epoch
         self._clock.epoch += 1
         batches, sharded = self.schedule.batches(seed, epoch), self.schedule.world_size > 1
-        self._run = Run(self._owner, self._hooks, self._source, self.report, batches, epoch, sharded)
+        self._run = Run(self._owner(), self._hooks, self._source, self.report, batches, epoch, sharded)
         return self._run
 
     def end(self) -> None:

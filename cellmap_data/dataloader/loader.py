@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, SupportsIndex
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset, Sampler
+from torch.utils.data import DataLoader, IterableDataset, Sampler, Subset
 
 from cellmap_data.buffers import BatchSpec
 from cellmap_data.dataloader.collate import collate
@@ -62,7 +62,8 @@ class CellMapDataLoader:
         Batches of an epoch; None = every position once.
     **torch_options
         As for ``torch.utils.data.DataLoader``: pin_memory, drop_last, persistent_workers, prefetch_factor,
-        timeout, worker_init_fn, multiprocessing_context, collate_fn, batch_sampler, shuffle.
+        timeout, worker_init_fn, multiprocessing_context, collate_fn, batch_sampler, shuffle, generator (as
+        ``rng``). in_order and pin_memory_device are taken and change nothing.
 
     Raises
     ------
@@ -107,8 +108,9 @@ class CellMapDataLoader:
         self._engine: Engine | None = None
         self.device_manager = DeviceManager(device)
         self._options = TorchOptions.checked(torch_options, num_workers, batch_size, iterations_per_epoch)
-        self._clock = Clock(rng.initial_seed() if rng is not None else getattr(dataset, "seed", None))
-        self.hooks: HookRelay = NoPlugins()
+        rng = rng or self._options.generator
+        self._clock = Clock(_seed_of(dataset) if rng is None else rng.initial_seed())
+        self.hooks = self._make_hooks()
         self.refresh()
 
     def refresh(self) -> None:
@@ -139,10 +141,14 @@ class CellMapDataLoader:
         """The number of batches of an epoch."""
         return len(self.loader)
 
-    def __getitem__(self, indices: SupportsIndex | Iterable[SupportsIndex]) -> Any:
-        """The batch of one dataset index or several, read here and now; epoch hooks do not fire."""
-        several = indices if isinstance(indices, Iterable) else [indices]
-        return self._running.read_now([operator.index(index) for index in several])
+    def __getitem__(self, indices: SupportsIndex | slice | Iterable[SupportsIndex]) -> Any:
+        """The batch of one dataset index, several, or a slice, read here and now; epoch hooks do not fire."""
+        if isinstance(indices, slice):
+            indices = range(*indices.indices(len(self.dataset)))
+        several = [operator.index(i) for i in (indices if isinstance(indices, Iterable) else [indices])]
+        if not several:
+            raise ConfigurationError(message("a batch has at least one sample", got="no index"))
+        return self._running.read_now(several)
 
     def __enter__(self) -> Self:
         return self
@@ -200,6 +206,9 @@ class CellMapDataLoader:
         assert self._engine is not None, "refresh() made it"
         return self._engine
 
+    def _make_hooks(self) -> HookRelay:
+        return NoPlugins()
+
     def _window(self) -> int:
         """How many samples ahead plugins are told what will be read."""
         return 0
@@ -213,6 +222,15 @@ class CellMapDataLoader:
 
     def _schedule(self) -> Schedule:
         options, count = self._options, self.iterations_per_epoch
+        given = {"batch_sampler": options.batch_sampler, "sampler": self.sampler, "shuffle": options.shuffle}
+        orders = [name for name, value in given.items() if value is not None]
+        orders += ["weighted_sampler"] if self.weighted_sampler else []
+        if len(orders) > 1:
+            raise ConfigurationError(
+                message(
+                    "the order of samples comes from one place", got=", ".join(orders), expected="one of them"
+                )
+            )
         if options.batch_sampler is not None:
             return SamplerSchedule(options.batch_sampler, batched=True, count=count)
         sampler = self._chosen_sampler()
@@ -239,10 +257,6 @@ class CellMapDataLoader:
         if not self.weighted_sampler:
             sampler = self.sampler
             return sampler() if callable(sampler) and not isinstance(sampler, Iterable) else sampler
-        if self.sampler is not None:
-            raise ConfigurationError(
-                message("weighted_sampler and sampler exclude each other", hint="leave one of them out")
-            )
         if not hasattr(self.dataset, "get_weighted_sampler"):
             raise ConfigurationError(
                 message(
@@ -254,6 +268,14 @@ class CellMapDataLoader:
             )
         weighted: Iterable[int] = self.dataset.get_weighted_sampler(batch_size=self.batch_size, rng=self.rng)
         return weighted
+
+
+def _seed_of(dataset: Any) -> int | None:
+    """The seed of a dataset, or of the one inside torch's own wrappers."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    seed: int | None = getattr(dataset, "seed", None)
+    return seed
 
 
 def _rank() -> tuple[int, int]:

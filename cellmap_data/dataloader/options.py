@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from multiprocessing.context import BaseContext
 from typing import Any
 
+import torch
+
 from cellmap_data.errors import ConfigurationError, message
 
 _FOR_WORKERS = (
@@ -33,6 +35,9 @@ class TorchOptions:
     collate_fn: Callable[[list[Any]], Any] | None = None
     batch_sampler: Iterable[list[int]] | None = None
     shuffle: bool | None = None
+    generator: torch.Generator | None = None
+    in_order: bool = True
+    pin_memory_device: str = ""
 
     @classmethod
     def checked(

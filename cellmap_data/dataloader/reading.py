@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from torch.utils.data import ConcatDataset, Subset
@@ -128,8 +129,8 @@ class FinishedSamples:
         start = time.perf_counter()
         try:
             samples = _read(self._dataset, indices, _allocator(batch, indices))
-        except CellMapDataError:
-            raise
+        except (CellMapDataError, IndexError):
+            raise  # an IndexError ends a loop over the dataset, so it must stay one
         except Exception as error:
             raise SampleError(
                 message(
@@ -148,6 +149,8 @@ class FinishedSamples:
         """Run ``post_sample`` on one sample."""
         draw = getattr(index, "draw", None)
         if draw is not None and self._hooks.answers("post_sample"):
+            if isinstance(sample, MutableMapping):
+                sample = copy.copy(sample)  # it may be the dataset's own, which plugins must not change
             rng = generator_for(draw, Stream.POST_SAMPLE)
             sample = self._hooks.post_sample(sample=sample, index=index, rng=rng, is_train=self._is_train)
         batch = index.batch() if isinstance(index, PlannedIndex) else None
@@ -196,7 +199,7 @@ def _allocator(batch: PlannedBatch | None, indices: Sequence[int]) -> Allocate:
     rows = [index.row for index in indices if isinstance(index, PlannedIndex)]
     if batch is None or rows != list(range(rows[0], rows[0] + len(rows))):
         return fresh
-    return batch.memory.rows(rows[0])
+    return batch.memory.claim(rows[0], len(rows))
 
 
 def fields_of(batch: Any) -> Mapping[str, Any]:

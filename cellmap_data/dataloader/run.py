@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from cellmap_data.dataloader.delivery import Delivery
@@ -23,7 +23,7 @@ class Run:
     Parameters
     ----------
     owner
-        Gives what ``pre_epoch`` and ``post_epoch`` are told is the loader.
+        What ``pre_epoch`` and ``post_epoch`` are told is the loader; kept alive until the run ends.
     hooks, source, report
         Who is told, who reads, who keeps count.
     batches
@@ -34,7 +34,7 @@ class Run:
 
     def __init__(
         self,
-        owner: Callable[[], Any],
+        owner: Any,
         hooks: HookRelay,
         source: Source,
         report: Report,
@@ -98,9 +98,11 @@ class Run:
         return delivery
 
     def hand_over(self, batch: Any) -> None:
-        """Remember what the consumer has in hand, for ``post_batch``."""
-        if self._state == "running":
-            self._delivered, self._delivered_at = batch, time.perf_counter()
+        """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""
+        self._settle()
+        self._delivered, self._delivered_at = batch, time.perf_counter()
+        if self._state != "running":
+            self._settle()  # nobody will ask for a next one
 
     def supersede(self) -> None:
         """End this run because another begins."""
@@ -111,7 +113,8 @@ class Run:
     def end(self) -> None:
         """End the run, once: the last batch is settled, the source is released, ``post_epoch`` fires."""
         if self._state != "running":
-            self._state = "ended" if self._state == "new" else self._state
+            if self._state == "new":
+                self._state, self._owner = "ended", None
             return
         self._state = "ended"
         try:
@@ -120,12 +123,13 @@ class Run:
             try:
                 self._source.finish()
             finally:
-                self._hooks.post_epoch(loader=self._owner(), epoch=self.epoch)
+                owner, self._owner = self._owner, None
+                self._hooks.post_epoch(loader=owner, epoch=self.epoch)
 
     def _begin(self) -> None:
         if self._state == "new":
             self._state = "running"
-            self._hooks.pre_epoch(loader=self._owner(), epoch=self.epoch)
+            self._hooks.pre_epoch(loader=self._owner, epoch=self.epoch)
 
     def _goes_on(self) -> bool:
         if self._state == "superseded":

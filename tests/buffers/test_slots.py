@@ -146,11 +146,46 @@ def test_an_arena_falls_back_to_fresh_and_counts():
 def test_rows_of_a_batch_share_one_array():
     """Two threads that read different samples of a batch write into rows of the same array."""
     memory = BatchMemory(4, Arena())
-    first = memory.rows(0)("raw", (1, 2, 2), np.uint8)
-    rest = memory.rows(1)("raw", (3, 2, 2), np.uint8)
+    first = memory.claim(0, 1)("raw", (1, 2, 2), np.uint8)
+    rest = memory.claim(1, 3)("raw", (3, 2, 2), np.uint8)
     assert first.base is not None
     assert np.shares_memory(memory.arrays["raw"][0], first)
     assert np.shares_memory(memory.arrays["raw"][1:], rest)
+
+
+def test_rows_are_given_once():
+    """Whoever reads a sample a second time, while the first may still be writing it, gets other memory."""
+    memory = BatchMemory(4, Arena())
+    first = memory.claim(0, 4)("raw", (4, 2, 2), np.uint8)
+    second = memory.claim(2, 1)("raw", (1, 2, 2), np.uint8)
+    assert not np.shares_memory(first, second)
+
+
+def test_many_slots_cost_few_descriptors():
+    """A program that keeps thousands of batches does not run out of descriptors."""
+    before = len(os.listdir("/proc/self/fd"))
+    provider = SlotProvider(BatchSpec(shared=True))
+    provider.expect(4096)
+    kept = [leased(provider)[1] for _ in range(3000)]
+    kept[0][:], kept[-1][:] = 1, 2
+    assert provider.count == 3000
+    assert (kept[0].sum(), kept[-1].sum()) == (4096, 8192)
+    assert len(os.listdir("/proc/self/fd")) - before <= 4
+
+
+def test_a_batch_may_be_larger_than_a_segment():
+    """A block beyond the size that is mapped at a time has a mapping of its own."""
+    provider = SlotProvider(BatchSpec(shared=True))
+    provider.expect(100)
+    _, small = leased(provider)
+    provider.expect(300 << 20)
+    _, large = leased(provider)
+    provider.expect(100)
+    small[:], large[-1] = 1, 2
+    _, other = leased(provider)
+    other[:] = 3
+    assert (small == 1).all()
+    assert large[-1] == 2
 
 
 @pytest.mark.gpu

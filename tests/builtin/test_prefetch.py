@@ -85,6 +85,14 @@ def test_single_reads_leave_no_thread():
     assert reading_threads() == []
 
 
+def test_single_reads_that_fail_leave_no_thread():
+    """``loader[...]`` of a sample that cannot be read leaves nothing running either."""
+    loader = EnhancedCellMapDataLoader(Broken(), batch_size=2)
+    with pytest.raises(SampleError):
+        loader[7]
+    assert reading_threads() == []
+
+
 def test_a_stopped_plugin_hands_nothing_over():
     """After the end of an epoch what was begun is forgotten: the answer is a plain read."""
     plugin, dataset = PrefetchPlugin(4), Toy()

@@ -13,7 +13,7 @@ from cellmap_data.errors import SampleMismatchError
 
 def memory_with_rows(count=3):
     memory = BatchMemory(count, Arena(np.zeros(1 << 12, np.uint8)))
-    array = memory.rows(0)("x", (count, 2, 2), np.float32)
+    array = memory.claim(0, 3)("x", (count, 2, 2), np.float32)
     array[:] = np.arange(4 * count).reshape(count, 2, 2)
     return memory, array
 
@@ -39,6 +39,17 @@ def test_a_transposed_view_of_its_own_row_is_right():
     expected = torch.stack([torch.from_numpy(row).T for row in array]).clone()
     batch = collate([{"x": torch.from_numpy(row).T} for row in array], memory)
     assert torch.equal(batch["x"], expected)
+
+
+def test_fields_that_exchange_their_memory_are_right():
+    """A field that now holds what another was read into, or its original, keeps its values."""
+    memory = BatchMemory(2, Arena(np.zeros(1 << 12, np.uint8)))
+    allocate = memory.claim(0, 2)
+    a, b = (torch.from_numpy(allocate(key, (2, 3), np.float32)) for key in "ab")
+    a[:], b[:] = 1, 2
+    samples = [{"a": b[row], "b": a[row] + 10, "old": a[row]} for row in range(2)]
+    batch = collate(samples, memory)
+    assert [int(batch[key].unique()) for key in ("a", "b", "old")] == [2, 11, 1]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool])

@@ -107,7 +107,8 @@ def test_indexing_reads_here_and_now():
     seen = []
     for batch in loader:
         assert loader[np.int64(3)]["idx"].tolist() == [3]
-        assert loader[[5, 1]]["idx"].tolist() == [5, 1]
+        assert loader[np.array([5, 1])]["idx"].tolist() == [5, 1]
+        assert loader[4:6]["idx"].tolist() == [4, 5]
         seen.append(batch["idx"].tolist())
     assert seen == whole
 
@@ -208,10 +209,20 @@ class Stream(IterableDataset):
         ({"dataset": Toy(), "prefetch_factor": 2}, "needs num_workers > 0"),
         ({"dataset": Toy(), "weighted_sampler": True}, "get_weighted_sampler"),
         ({"dataset": Toy(), "batch_size": 0}, "batch_size is 0"),
+        ({"dataset": Toy(), "sampler": [1], "shuffle": True}, "sampler, shuffle"),
         ({"dataset": Toy(), "iterations_per_epoch": -1}, "iterations_per_epoch is -1"),
         ({"dataset": Toy(0), "iterations_per_epoch": 3}, "a dataset of length 0"),
     ],
-    ids=["iterable", "misspelt", "no-workers", "no-weights", "no-batch", "no-epoch", "no-position"],
+    ids=[
+        "iterable",
+        "misspelt",
+        "no-workers",
+        "no-weights",
+        "no-batch",
+        "two-orders",
+        "no-epoch",
+        "no-position",
+    ],
 )
 def test_wrong_arguments_are_explained(arguments, words):
     """An argument that cannot be right is an error that names it and what to do."""

@@ -11,7 +11,7 @@ from cellmap_data.enhanced_dataloader import CellMapDataLoaderWithPlugins
 from cellmap_data.errors import HookError, PluginError, UnknownPluginError
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin
-from tests.toy import EXECUTORS, Toy, executor_id, is_right, seeded
+from tests.toy import EXECUTORS, Slow, Toy, executor_id, is_right, seeded
 
 BUILTINS = ["prefetch", "augmentation", "device_transfer", "memory_optimization"]
 
@@ -152,12 +152,93 @@ def test_there_is_one_truth_about_the_device():
     assert plugin.seen == {("cpu", "cpu"), ("meta", "meta")}
 
 
-def test_epoch_hooks_without_a_loader():
-    """A program that keeps only ``loader.loader`` still has its epoch hooks; their loader is None."""
+def test_epoch_hooks_and_their_loader():
+    """A loader that only its loop knows lives until the epoch ends; of ``loader.loader`` alone it is None."""
     plugin = Epochs()
+    for _batch in EnhancedCellMapDataLoader(Toy(4), plugins=[plugin]):
+        pass
     torch_loader = EnhancedCellMapDataLoader(Toy(4), plugins=[plugin]).loader
     list(torch_loader)
-    assert plugin.seen == [("pre", None, 0), ("post", None, 0)]
+    kinds = [(when, type(loader).__name__) for when, loader, _ in plugin.seen]
+    loader, nothing = "EnhancedCellMapDataLoader", "NoneType"
+    assert kinds == [("pre", loader), ("post", loader), ("pre", nothing), ("post", nothing)]
+
+
+class Swap:
+    """Keeps the original of what it changes."""
+
+    name = "swap"
+
+    @hookimpl
+    def post_sample(self, sample):
+        sample["original"] = sample["x"]
+        sample["x"] = sample["x"] + 100
+        return sample
+
+
+@workers
+def test_a_plugin_may_keep_the_original_beside_what_it_made(workers):
+    """A new field that refers to what was read holds what was read, whatever replaces it."""
+    with EnhancedCellMapDataLoader(Toy(), batch_size=2, num_workers=workers, plugins=[Swap()]) as loader:
+        for batch in loader:
+            assert is_right(batch | {"x": batch["original"]})
+            assert torch.equal(batch["x"], batch["original"] + 100)
+
+
+class InMemory:
+    """A dataset that hands out its own samples."""
+
+    def __init__(self):
+        self.samples = [{"idx": torch.tensor(n), "x": torch.zeros(2)} for n in range(4)]
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        return self.samples[index]
+
+
+def test_augmentation_does_not_change_the_dataset():
+    """What a transform puts into a sample does not come back in the next epoch."""
+    loader = EnhancedCellMapDataLoader(InMemory(), batch_size=2, transforms={"x": add_one})
+    for _ in range(3):
+        assert all((batch["x"] == 1).all() for batch in loader)
+
+
+def add_one(x):
+    return x + 1
+
+
+class Cache:
+    """Answers with samples of its own, whatever is read ahead."""
+
+    name, priority = "cache", 200
+
+    @hookimpl
+    def load_samples(self, indices):
+        return [{"idx": torch.tensor(i), "x": torch.full((1, 4, 4, 4), 1000.0 + i)} for i in indices]
+
+
+def test_reading_ahead_never_touches_a_batch_that_came_from_elsewhere():
+    """When another plugin supplies a batch, what prefetch still reads for it goes nowhere."""
+    loader = EnhancedCellMapDataLoader(Slow(24), batch_size=2, plugins=[Cache()])
+    batches = list(loader)
+    for batch in batches:
+        assert is_right(batch | {"x": batch["x"] - 1000})
+
+
+def test_disabling_prefetch_in_mid_epoch_reads_nothing_twice_into_one_place():
+    """What is read again after prefetch is switched off goes to memory of its own."""
+    loader = EnhancedCellMapDataLoader(Slow(24), batch_size=2, transforms={"x": add_thousand})
+    for number, batch in enumerate(loader):
+        if number == 2:
+            loader.get_plugin("prefetch").disable()
+        assert is_right(batch | {"x": batch["x"] - 1000})
+
+
+def add_thousand(x):
+    x += 1000
+    return x
 
 
 class Epochs:

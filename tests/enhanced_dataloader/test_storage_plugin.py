@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from torch.utils.data import ConcatDataset, Subset
@@ -58,6 +60,16 @@ def test_a_loader_s_plugin_opens_the_arrays_of_its_dataset(tmp_path, workers, la
         assert all((batch["raw"] == 7).all() for batch in loader)
         loader.remove_plugin("sevens")
         assert any((batch["raw"] != 7).any() for batch in loader)
+
+
+def test_a_plugin_brings_a_backend_of_its_own(tmp_path):
+    """Arrays that only the plugin can open need not be zarr: metadata beside them is enough."""
+    raw = write_multiscale(tmp_path / "sevens.zarr", np.zeros((24, 24, 24), np.uint8))
+    shutil.rmtree(f"{raw}/s0")
+    arrays = {"raw": {"shape": (8, 8, 8), "scale": (8, 8, 8)}}
+    dataset = CellMapDataset(str(raw), None, None, arrays, None)
+    loader = EnhancedCellMapDataLoader(dataset, plugins=[Sevens()], iterations_per_epoch=2)
+    assert all((batch["raw"] == 7).all() for batch in loader)
 
 
 def test_datasets_are_found_inside_torch_s_own(tmp_path):
