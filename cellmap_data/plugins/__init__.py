@@ -10,8 +10,10 @@ from typing import Any
 
 from cellmap_data.plugins import discovery
 from cellmap_data.plugins.base import DataLoaderPlugin
+from cellmap_data.plugins.listing import InstalledPlugin, installed_plugins
 from cellmap_data.plugins.manager import PluginManager
 from cellmap_data.plugins.relay import PluginRelay
+from cellmap_data.plugins.requirements import API_VERSION
 from cellmap_data.plugins.selection import build_manager, environment_hooks
 
 _ENTRY_POINTS = {
@@ -22,15 +24,18 @@ _ENTRY_POINTS = {
 }
 
 __all__ = [
+    "API_VERSION",
     "AugmentationPlugin",
     "DataLoaderPlugin",
     "DeviceTransferPlugin",
+    "InstalledPlugin",
     "MemoryOptimizationPlugin",
     "PluginManager",
     "PluginRelay",
     "PrefetchPlugin",
     "build_manager",
     "environment_hooks",
+    "installed_plugins",
 ]
 
 

@@ -48,7 +48,8 @@ class Author:
     distribution: str = ""
 
     def __str__(self) -> str:
-        return f"{self.code} of {self.distribution}" if self.distribution else self.code
+        origin = f" of {self.distribution}" if self.distribution else ", handed in by the program"
+        return f"{self.code}{origin}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,8 @@ from typing import Any
 from cellmap_data.errors import CellMapDataError
 from cellmap_data.hookspecs import PROJECT_NAME
 from cellmap_data.plugins.binding import Author
-from cellmap_data.plugins.inspection import refusal
+from cellmap_data.plugins.refusals import refusal
+from cellmap_data.plugins.requirements import check_api
 
 __all__ = ["author_of", "construct"]
 
@@ -36,14 +37,32 @@ def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
         When it cannot be made, or options are given to what takes none.
     """
     if isinstance(source, str):
-        hint = "name installed plugins in plugins=[...] of the loader"
-        raise refusal(author, "is only a name", got=repr(source), hint=hint)
+        raise refusal(
+            author,
+            "is only a name",
+            expected="a plugin: an object, a class or a module",
+            got=repr(source),
+            hint="name installed plugins in plugins=[...] of the loader",
+        )
     if inspect.isroutine(source) and hasattr(source, f"{PROJECT_NAME}_impl"):
-        raise refusal(author, "is a single function", expected="a module or an object that has the function")
+        raise refusal(
+            author,
+            "is a single function",
+            expected="a module or an object that has the function",
+            got=f"the function {source.__qualname__}",
+            hint=f"hand in the module {source.__module__}, or put the function into a class",
+        )
+    check_api(source, author)
     if isinstance(source, type | functools.partial) or inspect.isroutine(source):
         return _call(source, author, options)
     if options:
-        raise refusal(author, "takes no options: it is no class", got=dict(options))
+        raise refusal(
+            author,
+            "takes no options: it is no class",
+            expected="a class, or a function that makes the plugin",
+            got=dict(options),
+            hint="leave the options out",
+        )
     return source
 
 
@@ -53,5 +72,17 @@ def _call(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
     except CellMapDataError:
         raise  # says what is wrong with an option better than we can
     except Exception as error:
-        rule, got = f"cannot be made with the options {dict(options)!r}", f"{type(error).__name__}: {error}"
-        raise refusal(author, rule, got=got) from error
+        raise refusal(
+            author,
+            f"cannot be made with the options {dict(options)!r}",
+            expected=_parameters(source),
+            got=f"{type(error).__name__}: {error}",
+            hint=f"give options that it takes: {{{author.plugin!r}: {{option: value}}}}",
+        ) from error
+
+
+def _parameters(source: Any) -> str:
+    try:
+        return f"options {inspect.signature(source)}"
+    except (TypeError, ValueError):
+        return "options that it takes"

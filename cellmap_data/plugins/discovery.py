@@ -10,7 +10,7 @@ from importlib_metadata import EntryPoint, entry_points
 from cellmap_data.errors import UnknownPluginError, message
 from cellmap_data.hookspecs import ENTRY_POINT_GROUP
 from cellmap_data.plugins.binding import Author
-from cellmap_data.plugins.inspection import nearest, refusal
+from cellmap_data.plugins.refusals import nearest, refusal
 
 __all__ = ["Catalogue", "author_of_entry", "find", "installed", "load"]
 
@@ -41,11 +41,17 @@ def find(name: str, catalogue: Catalogue) -> EntryPoint:
         raise UnknownPluginError(
             message(f"no plugin named {name!r} is installed", place=place, hint=nearest(name, catalogue))
         )
-    entry, *others = catalogue[name]
+    entry, *others = sorted(catalogue[name], key=lambda each: str(author_of_entry(each)))
     if others:
-        got = "; ".join(str(author_of_entry(each)) for each in catalogue[name])
-        hint = "uninstall all but one"
-        raise refusal(author_of_entry(entry), "is offered more than once", got=got, hint=hint)
+        got = "; ".join(str(author_of_entry(each)) for each in (entry, *others))
+        names = " or ".join(each.dist.name for each in (entry, *others) if each.dist)
+        raise refusal(
+            author_of_entry(entry),
+            "is offered more than once",
+            expected="one distribution that has it",
+            got=got,
+            hint=f"pip uninstall {names}: one of them must go",
+        )
     return entry
 
 
@@ -59,10 +65,15 @@ def load(entry: EntryPoint) -> Any:
     """
     try:
         return entry.load()
-    except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        hint = f"reinstall its distribution, or leave it out: 'no:{entry.name}'"
-        raise refusal(author_of_entry(entry), "cannot be imported", got=got, hint=hint) from error
+    except (Exception, SystemExit) as error:
+        repair = f"pip install --force-reinstall {entry.dist.name}" if entry.dist else "reinstall it"
+        raise refusal(
+            author_of_entry(entry),
+            "cannot be imported",
+            expected=f"what its entry point names: {entry.value}",
+            got=f"{type(error).__name__}: {error}",
+            hint=f"{repair}, or leave the plugin out: 'no:{entry.name}'",
+        ) from error
 
 
 def author_of_entry(entry: EntryPoint) -> Author:

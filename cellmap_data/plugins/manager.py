@@ -15,9 +15,10 @@ from cellmap_data.errors import ConfigurationError, UnknownPluginError, message
 from cellmap_data.plugins.base import CHANGES
 from cellmap_data.plugins.binding import HOOKS
 from cellmap_data.plugins.construction import author_of, construct
-from cellmap_data.plugins.inspection import Registered, examine, nearest, refusal
+from cellmap_data.plugins.inspection import Registered, examine
 from cellmap_data.plugins.ordering import Snapshot
 from cellmap_data.plugins.recipe import pack, unpack
+from cellmap_data.plugins.refusals import nearest, refusal
 from cellmap_data.plugins.relay import PluginRelay
 
 __all__ = ["PluginManager"]
@@ -169,20 +170,39 @@ class PluginManager:
     def add(self, plugin: Registered, priority: int | None = None) -> str:
         """Add a plugin that was examined; see :meth:`register_plugin`."""
         with self._lock:
-            for other in self._plugins:
-                if other.plugin is plugin.plugin:
-                    raise refusal(plugin.author, f"is registered already, as {other.name!r}")
-                if other.name == plugin.name:
-                    got = f"also {other.author}"
-                    hint = f"leave one of them out: 'no:{other.name}', or remove_plugin({other.name!r})"
-                    raise refusal(plugin.author, "has a name that is taken", got=got, hint=hint)
+            self._refuse_double(plugin)
             if priority is not None:
                 plugin.controls.priority = priority
             try:
                 self._replace((*self._plugins, plugin))
             except pluggy.PluginValidationError as error:
-                raise refusal(plugin.author, "is refused by pluggy", got=error) from error
+                raise refusal(
+                    plugin.author,
+                    "is refused by pluggy",
+                    expected="hookimpl with options that go together",
+                    got=error,
+                    hint="correct what is said to hookimpl",
+                ) from error
         return plugin.name
+
+    def _refuse_double(self, plugin: Registered) -> None:
+        for other in self._plugins:
+            if other.plugin is plugin.plugin:
+                raise refusal(
+                    plugin.author,
+                    "is registered already",
+                    expected="each plugin once",
+                    got=f"the same object as {other.name!r}",
+                    hint=f"make another one, or first remove_plugin({other.name!r})",
+                )
+            if other.name == plugin.name:
+                raise refusal(
+                    plugin.author,
+                    "has a name that is taken",
+                    expected="one plugin of each name",
+                    got=f"{other.name!r} is {other.author}",
+                    hint=f"leave one of them out: 'no:{other.name}', or remove_plugin({other.name!r})",
+                )
 
     def _replace(self, plugins: tuple[Registered, ...]) -> None:
         """Compile first: if that fails, nothing has changed."""
