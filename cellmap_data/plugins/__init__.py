@@ -12,6 +12,7 @@ from cellmap_data.plugins import discovery
 from cellmap_data.plugins.base import DataLoaderPlugin
 from cellmap_data.plugins.listing import InstalledPlugin, installed_plugins
 from cellmap_data.plugins.manager import PluginManager
+from cellmap_data.plugins.order_report import AbsentName, OrderReport, Place
 from cellmap_data.plugins.relay import PluginRelay
 from cellmap_data.plugins.requirements import API_VERSION
 from cellmap_data.plugins.selection import build_manager, environment_hooks
@@ -25,11 +26,14 @@ _ENTRY_POINTS = {
 
 __all__ = [
     "API_VERSION",
+    "AbsentName",
     "AugmentationPlugin",
     "DataLoaderPlugin",
     "DeviceTransferPlugin",
     "InstalledPlugin",
     "MemoryOptimizationPlugin",
+    "OrderReport",
+    "Place",
     "PluginManager",
     "PluginRelay",
     "PrefetchPlugin",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from cellmap_data.plugins.lookalikes import FUNCTIONS, refuse_lookalikes
 from cellmap_data.plugins.refusals import nearest, refusal
 from cellmap_data.plugins.requirements import check_api
 
-__all__ = ["Registered", "examine"]
+__all__ = ["Registered", "examine", "names_in"]
 
 _parser = pluggy.PluginManager(PROJECT_NAME)
 
@@ -40,12 +40,16 @@ class Registered:
         Its priority and switch: the plugin itself if it is a DataLoaderPlugin.
     hooks
         Hook name -> what answers it.
+    before, after
+        Names of plugins that it wants to run before or after.
     """
 
     plugin: Any
     author: Author
     controls: Controls
     hooks: Mapping[str, BoundHook]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -86,7 +90,23 @@ def examine(plugin: Any, author: Author) -> Registered:
                 hint="take one of them out, or let one call the other",
             )
         hooks[hook] = fit(hook, function, options, author)
-    return Registered(plugin, author, _controls(plugin, author), hooks)
+    wishes = [names_in(getattr(plugin, wish, ()), wish, author) for wish in ("before", "after")]
+    return Registered(plugin, author, _controls(plugin, author), hooks, *wishes)
+
+
+def names_in(names: Any, wish: str, author: Author) -> tuple[str, ...]:
+    """The names of a wish ``before`` or ``after``: one, or several."""
+    if isinstance(names, Iterable):
+        several = (names,) if isinstance(names, str) else tuple(names)
+        if all(isinstance(name, str) for name in several):
+            return several
+    raise refusal(
+        author,
+        f"has a {wish} that names no plugins",
+        expected="the name of a plugin, or several of them",
+        got=repr(names),
+        hint=f"write {wish} = ('prefetch',) or leave it out",
+    )
 
 
 def _controls(plugin: Any, author: Author) -> Controls:

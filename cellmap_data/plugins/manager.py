@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,8 @@ from cellmap_data.errors import ConfigurationError, UnknownPluginError, message
 from cellmap_data.plugins.base import CHANGES
 from cellmap_data.plugins.binding import HOOKS
 from cellmap_data.plugins.construction import author_of, construct
-from cellmap_data.plugins.inspection import Registered, examine
+from cellmap_data.plugins.inspection import Registered, examine, names_in
+from cellmap_data.plugins.order_report import OrderReport, report
 from cellmap_data.plugins.ordering import Snapshot
 from cellmap_data.plugins.recipe import pack, unpack
 from cellmap_data.plugins.refusals import nearest, refusal
@@ -53,6 +54,8 @@ class PluginManager:
         name: str | None = None,
         priority: int | None = None,
         options: Mapping[str, Any] | None = None,
+        before: str | Iterable[str] | None = None,
+        after: str | Iterable[str] | None = None,
     ) -> str:
         """Add a plugin.
 
@@ -67,6 +70,9 @@ class PluginManager:
             Its place in the order; None for its own.
         options
             Arguments for the class or function.
+        before, after
+            Names of plugins that it shall run before or after; None for its own wishes. Names that nobody
+            has are ignored, see :meth:`order_report`.
 
         Returns
         -------
@@ -76,10 +82,16 @@ class PluginManager:
         Raises
         ------
         PluginRegistrationError
-            When it is no plugin, one of its hooks cannot work, or its name is taken.
+            When it is no plugin, one of its hooks cannot work, its name is taken, or ``before``
+            and ``after`` go around in a circle.
         """
         made = construct(plugin, author_of(plugin, name), options or {})
-        return self.add(examine(made, author_of(made, name)), priority)
+        examined = examine(made, author_of(made, name))
+        if before is not None:
+            examined = replace(examined, before=names_in(before, "before", examined.author))
+        if after is not None:
+            examined = replace(examined, after=names_in(after, "after", examined.author))
+        return self.add(examined, priority)
 
     def unregister_plugin(self, name: str) -> Any:
         """Take a plugin out and return it.
@@ -127,6 +139,11 @@ class PluginManager:
             When there is no such hook.
         """
         return [bound.author.plugin for bound in self.snapshot().order[_known(hook)]]
+
+    def order_report(self) -> OrderReport:
+        """For each hook who is called, in which order and why; and wishes about absent plugins."""
+        snapshot = self.snapshot()
+        return report(snapshot.arrangement, snapshot.order)
 
     def execute_hook(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a hook.

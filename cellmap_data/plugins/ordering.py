@@ -11,6 +11,7 @@ import pluggy
 
 from cellmap_data import hookspecs
 from cellmap_data.hookspecs import CHAIN_HOOKS
+from cellmap_data.plugins.arrangement import Arrangement, arrange
 from cellmap_data.plugins.binding import HOOKS, BoundHook
 from cellmap_data.plugins.inspection import Registered
 
@@ -35,6 +36,8 @@ class Snapshot:
         Hook name -> what answers it, in the order of the calls.
     chains
         The same for chain hooks, each with its function at hand.
+    arrangement
+        All plugins in one order, and what moved them away from their numbers.
     """
 
     tick: int
@@ -43,15 +46,17 @@ class Snapshot:
     manager: OrderedManager
     order: Mapping[str, tuple[BoundHook, ...]]
     chains: Mapping[str, tuple[tuple[Callable[..., Any], BoundHook], ...]]
+    arrangement: Arrangement
 
     @classmethod
     def of(cls, plugins: Sequence[Registered], tick: int, version: int) -> Snapshot:
         """Compile ``plugins``, given in the order of registration."""
         revisions = tuple(plugin.controls.revision for plugin in plugins)
-        manager = OrderedManager([plugin for plugin in plugins if plugin.controls.enabled])
+        arrangement = arrange(plugins)
+        manager = OrderedManager([plugin for plugin in arrangement.plugins if plugin.controls.enabled])
         order = {hook: manager.in_order(hook) for hook in HOOKS}
         chains = {hook: tuple((bound.call, bound) for bound in order[hook]) for hook in CHAIN_HOOKS}
-        return cls(tick, version, revisions, manager, order, chains)
+        return cls(tick, version, revisions, manager, order, chains, arrangement)
 
     @property
     def hook(self) -> pluggy.HookRelay:
@@ -62,21 +67,20 @@ class Snapshot:
 class OrderedManager(pluggy.PluginManager):
     """The enabled plugins of one moment; when anything changes, a new one takes its place.
 
-    pluggy calls what was registered last first, so plugins are registered from the lowest priority to the
-    highest, and among equals from the last to the first. What an author says about ``tryfirst`` and
-    ``trylast`` is set aside: these know three places only, and turn the order around within the last.
+    pluggy calls what was registered last first, so plugins are registered from the last to the first. What an
+    author says about ``tryfirst`` and ``trylast`` is set aside: these know three places only, and turn the
+    order around within the last.
 
     Parameters
     ----------
     plugins
-        In the order of registration.
+        In the order of calls.
     """
 
     def __init__(self, plugins: Sequence[Registered]) -> None:
         super().__init__(hookspecs.PROJECT_NAME)
         self.add_hookspecs(hookspecs)
-        ranked = sorted(enumerate(plugins), key=lambda pair: (pair[1].controls.priority, -pair[0]))
-        for _, plugin in ranked:
+        for plugin in reversed(plugins):
             self.register(_Functions(plugin.hooks), name=plugin.name)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from multiprocessing.reduction import ForkingPickler
 from types import ModuleType
@@ -39,17 +39,20 @@ class _Recipe:
     author: Author
     priority: int
     enabled: bool
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
     @classmethod
     def of(cls, registered: Registered) -> _Recipe:
         plugin, controls = registered.plugin, registered.controls
         portable = _Module(plugin) if isinstance(plugin, ModuleType) else plugin
-        return cls(portable, registered.author, controls.priority, controls.enabled)
+        wishes = registered.before, registered.after
+        return cls(portable, registered.author, controls.priority, controls.enabled, *wishes)
 
     def make(self) -> Registered:
         registered = examine(self.plugin, self.author)
         registered.controls.priority, registered.controls.enabled = self.priority, self.enabled
-        return registered
+        return replace(registered, before=self.before, after=self.after)
 
 
 def pack(plugins: Sequence[Registered]) -> bytes:

@@ -127,6 +127,11 @@ class Priority:
     def pre_epoch(self): ...
 
 
+class Before(Priority):
+    priority = 0
+    before = 3
+
+
 class FutureApi:
     requires_api = ">=99"
 
@@ -161,6 +166,7 @@ OBJECTS = {
     "wrapper_never_yields": NeverYields,
     "twice": lambda: Twice(post_sample="brighten"),
     "priority": Priority,
+    "before": Before,
     "requires_api": FutureApi,
     "requires_api_unreadable": UnreadableApi,
     "options_missing": Options,
@@ -244,7 +250,18 @@ def test_an_installed_plugin_that_asks_for_another_interface_reads_as_written(mo
     assert sys.modules["acme_code"] is acme_code
 
 
+def test_a_circle_of_wishes_reads_as_written():
+    """The whole circle is there, and who wished what."""
+    manager = PluginManager()
+    manager.register_plugin(Methods(), name="first", before="second")
+    manager.register_plugin(Methods(), name="second", before="third")
+    with pytest.raises(CellMapDataError) as caught:
+        manager.register_plugin(Methods(), name="third", before="first")
+    compare("circle", caught.value)
+    assert manager.list_plugins() == ["first", "second"]
+
+
 def test_every_golden_file_is_compared():
     """None is left behind by a test that went."""
-    others = {"two_distributions", "name_taken", "requires_api_of_module"}
+    others = {"circle", "two_distributions", "name_taken", "requires_api_of_module"}
     assert {file.stem for file in GOLDEN.iterdir()} == {*OBJECTS, *BODIES, *others}
