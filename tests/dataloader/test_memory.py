@@ -78,11 +78,10 @@ def test_closing_early_a_hundred_times_leaves_nothing(options):
         provider = loader.hooks.allocate_batch(BatchSpec(shared=loader.num_workers > 0))
         assert provider.count <= 3 + 3 * loader.num_workers
     del loader, _batch, provider
-    for _ in range(50):
-        if footprint() == before:
-            return
+    deadline = time.monotonic() + 20
+    while more_than(before) and time.monotonic() < deadline:
         time.sleep(0.1)  # torch's queues close their pipes in threads of their own
-    assert footprint() == before
+    assert more_than(before) == {}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -125,13 +124,18 @@ def tree_memory() -> int:
     return sum(process.memory_full_info().pss for process in processes)
 
 
-def footprint() -> dict[str, object]:
+def more_than(before: dict[str, int]) -> dict[str, int]:
+    """What there is more of than before; less, left over from an earlier test, is fine."""
+    return {name: count for name, count in footprint().items() if count > before[name]}
+
+
+def footprint() -> dict[str, int]:
     """What an iteration could leave behind."""
     gc.collect()
     maps = Path("/proc/self/maps").read_text().splitlines()
     return {
         "threads": threading.active_count(),
-        "processes": multiprocessing.active_children(),
+        "processes": len(multiprocessing.active_children()),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "mappings": sum("/dev/shm" in line for line in maps),
     }
