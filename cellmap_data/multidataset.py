@@ -203,6 +203,11 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         for part in self.datasets:
             part.set_target_value_transforms(transforms)
 
+    @property
+    def revision(self) -> int:
+        """Grows with every change of transforms or plugins of any of the datasets."""
+        return sum(part.revision for part in self.datasets)
+
     def lend_plugins(self, plugins: Any) -> None:
         """Let all datasets ask these plugins for readers before their own; None takes back what was lent."""
         self._ends = None

@@ -31,7 +31,7 @@ class WorkerSource:
     """Reads in worker processes that write into shared slots.
 
     Behind it stands a stock DataLoader, whose batch sampler yields plans instead of indices. It is started
-    with the first batch that is wanted, kept if workers are persistent, and dropped after any error.
+    with the first batch that is wanted, kept if workers are persistent, dropped after any error or change.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class WorkerSource:
         return delivery
 
     def _begin(self) -> Iterator[Delivery]:
-        if self._loader is None or self._reader.hooks.version != self._version:
+        if self._loader is None or self._current_version() != self._version:
             self.close()
             self._loader = self._start_loader()
         closed, self._run = self._run, SlotProvider.new_run()
@@ -141,7 +141,7 @@ class WorkerSource:
         return self._torch_iterator  # type: ignore[no-any-return]
 
     def _start_loader(self) -> DataLoader[Any]:
-        self._version = self._reader.hooks.version
+        self._version = self._current_version()
         self._provider = self._reader.hooks.allocate_batch(spec=self._spec)
         memory = self._provider.memory if self._provider is not None else None
         setup = WorkerSetup(
@@ -162,6 +162,10 @@ class WorkerSource:
             generator=torch.Generator(),  # the user's own generator is not drawn from
             **{**self._options, "worker_init_fn": setup, "multiprocessing_context": context},
         )
+
+    def _current_version(self) -> tuple[int, int]:
+        """What changes when copies in workers are out of date; some datasets have a ``revision`` for that."""
+        return self._reader.hooks.version, getattr(self._reader.dataset, "revision", 0)
 
     def _place(self) -> Place | None:
         provider = self._reader.hooks.allocate_batch(spec=self._spec)

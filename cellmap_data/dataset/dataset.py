@@ -87,6 +87,11 @@ class CellMapDataset(Dataset[Sample]):
     max_workers : int, optional
         Of no effect: reads run in the background threads of the reader.
 
+    Attributes
+    ----------
+    revision : int
+        Grows with every change of transforms or plugins: copies in worker processes are out of date then.
+
     Raises
     ------
     ConfigurationError
@@ -121,6 +126,7 @@ class CellMapDataset(Dataset[Sample]):
         super().__init__()
         _check_choices(dtype, axis_order)
         self.force_has_data, self.device, self.epoch = force_has_data, device, 0
+        self.revision = 0
         self.seed = rng.initial_seed() if seed is None and rng is not None else seed
         self._fallback_seed = torch.initial_seed()
         self._plugins, self._context = _relay(plugins), context
@@ -221,7 +227,7 @@ class CellMapDataset(Dataset[Sample]):
 
     @is_train.setter
     def is_train(self, value: bool) -> None:
-        self._transforms = replace(self._transforms, augment=value)
+        self._change(augment=value)
 
     @property
     def recipes(self) -> list[Recipe]:
@@ -303,23 +309,26 @@ class CellMapDataset(Dataset[Sample]):
         table = spatial_table()
         if self._plugins is not None:
             self._plugins.add_spatial_transforms(table=table)
-        self._transforms = replace(
-            self._transforms, spatial=SpatialTransforms.from_options(transforms, table)
-        )
+        self._change(spatial=SpatialTransforms.from_options(transforms, table))
 
     def set_raw_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
         """Replace the value transforms of the inputs."""
-        self._transforms = replace(self._transforms, raw=ValueTransform.of(transforms))
+        self._change(raw=ValueTransform.of(transforms))
 
     def set_target_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
         """Replace the value transforms of the targets."""
-        self._transforms = replace(self._transforms, target=ValueTransform.of(transforms))
+        self._change(target=ValueTransform.of(transforms))
 
     def lend_plugins(self, plugins: Any) -> None:
         """Ask these plugins for readers before the dataset's own; None takes back what was lent."""
         asked = [relay for relay in (_relay(plugins), self._plugins) if relay is not None]
         self._readers = Readers(InTurn(tuple(asked)) if asked else None, self._context)
         self._layout = self._recipe = None
+        self.revision += 1
+
+    def _change(self, **changes: Any) -> None:
+        self._transforms = replace(self._transforms, **changes)
+        self.revision += 1
 
     def to(self, device: str | torch.device) -> Self:
         """Take note of a device; samples stay on the CPU, loaders move batches."""

@@ -78,6 +78,20 @@ def as_float64(raw):
     return raw.to(torch.float64)
 
 
+@pytest.mark.parametrize("options", [EXECUTORS[0], EXECUTORS[3]], ids=executor_id)
+def test_changes_of_a_dataset_reach_the_next_epoch(tmp_path, options):
+    """Transforms that are set between epochs take effect in the next, in persistent workers too."""
+    dataset = crops(tmp_path)
+    with EnhancedCellMapDataLoader(dataset, batch_size=2, iterations_per_epoch=4, **options) as loader:
+        assert all((batch["raw"] >= 0).all() for batch in loader)
+        dataset.set_raw_value_transforms(minus_one)
+        assert all((batch["raw"] == -1).all() for batch in loader)
+
+
+def minus_one(raw):
+    return torch.full_like(raw, -1, dtype=torch.float32)
+
+
 def test_an_unannotated_class_is_unknown(tmp_path):
     """In a batch of both crops, the class that one of them lacks is NaN there and labelled in the other."""
     options = {"batch_size": 4, "iterations_per_epoch": 40}
