@@ -259,3 +259,24 @@ def test_mistakes_are_named(make: Any, problem: str) -> None:
     """The message says what is wrong with which transform."""
     with pytest.raises(ConfigurationError, match=problem):
         make()
+
+
+SHARED = np.random.default_rng(0)
+
+
+def from_module(x):
+    """Draws from a generator of its module."""
+    return x + SHARED.random()
+
+
+def from_closure():
+    """A function that draws from a generator around it."""
+    shared = random.Random(0)
+    return lambda x: x + shared.random()
+
+
+@pytest.mark.parametrize(("transform", "name"), [(from_module, "SHARED"), (from_closure(), "shared")])
+def test_generators_that_functions_borrow_are_refused(transform, name) -> None:
+    """A generator in a closure or a module would repeat itself in every worker: the error says what to do."""
+    with pytest.raises(ConfigurationError, match=rf"(?s){name}.*argument rng"):
+        Seeded(transform)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import random
 from collections.abc import Iterator, Mapping
-from types import MethodType, ModuleType
+from types import CellType, MethodType, ModuleType
 from typing import Any, Protocol, TypeGuard
 
 import numpy as np
@@ -25,9 +26,28 @@ def generators_in(thing: Any) -> list[Any]:
 
     Looked at are the attributes of callables, containers, partial functions and bound methods, all the way
     down; not what is no part of a transform, as a dataset it knows, and not the closures and globals of
-    functions, which a copy would share.
+    functions, which a copy would share: see :func:`borrowed_generators`.
     """
     return list(_walk(thing, set()))
+
+
+def borrowed_generators(transform: Any) -> list[str]:
+    """The names of generators that a function takes from its closure or module, not from its arguments."""
+    function = inspect.unwrap(getattr(transform, "__func__", transform))
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    reached = {name: function.__globals__.get(name) for name in code.co_names}
+    reached |= {name: _contents(cell) for name, cell in cells}
+    return sorted(name for name, value in reached.items() if isinstance(value, _GENERATORS))
+
+
+def _contents(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 def copy_with_generators(thing: Any) -> tuple[Any, list[Any]]:

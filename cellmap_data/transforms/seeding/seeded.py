@@ -12,14 +12,13 @@ import torch
 
 from cellmap_data.device.nested import map_leaves
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.transforms.seeding.private import copy_with_generators, reseed
+from cellmap_data.transforms.seeding.private import borrowed_generators, copy_with_generators, reseed
 from cellmap_data.transforms.seeding.shared import Snapshot, glance, nobody_else_draws, seed_all
 from cellmap_data.transforms.seeding.torch_calls import DrawsInsideTorchError, TorchCalls
 
 _REPEATS = 8
-_quiet = (
-    threading.Lock()
-)  # one observation at a time: what moves a shared generator should be what is observed
+# One observation at a time: what moves a shared generator should be what is observed.
+_quiet = threading.Lock()
 
 _own_calls = threading.local()
 
@@ -49,6 +48,11 @@ class Seeded:
     ----------
     transform
         Any callable of one argument.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is not callable, or is a function that draws from a generator of its closure or its module.
     """
 
     def __init__(self, transform: Callable[..., Any]) -> None:
@@ -56,6 +60,14 @@ class Seeded:
             raise ConfigurationError(message("a transform must be callable", got=repr(transform)))
         self.transform = transform
         self._begin()
+        if borrowed := borrowed_generators(transform):
+            raise ConfigurationError(
+                message(
+                    f"transform {self.name} draws from a generator that all threads and samples share",
+                    got=", ".join(borrowed),
+                    hint="give it an argument rng, which is then the sample's own numpy generator",
+                )
+            )
 
     def _begin(self) -> None:
         self._takes_rng = takes_rng(self.transform)
