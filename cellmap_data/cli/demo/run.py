@@ -98,5 +98,6 @@ def _judge(model: UNet, region: HeldOut, picture: Path) -> DemoResult:
 
     masks = {"U-Net": region.predict(model), "Otsu's threshold": thresholded(region)}
     save_picture(picture, region, masks)
+    masks["Otsu after a blur"] = thresholded(region, sigma=1)
     masks["everything"] = everything(region)
     return DemoResult({name: class_dice(mask, region.truth) for name, mask in masks.items()}, picture)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cellmap_data.cli.demo.labels import CLASSES, class_masks, dice, otsu_threshold
+from cellmap_data.transforms import GaussianBlur
 
 __all__ = ["HeldOut", "class_dice", "everything", "thresholded"]
 
@@ -41,7 +42,11 @@ def everything(region: HeldOut) -> Masks:
     return np.ones_like(region.truth)
 
 
-def thresholded(region: HeldOut) -> Masks:
-    """The classical one: bright voxels (above Otsu's threshold) are nuclei, their rims boundaries."""
-    raw = region.raw[0].numpy()
+def thresholded(region: HeldOut, sigma: float = 0) -> Masks:
+    """The classical one: bright voxels (above Otsu's threshold) are nuclei, their rims boundaries.
+
+    With ``sigma`` (voxels), the raw image is first blurred by a Gaussian.
+    """
+    blur = GaussianBlur(kernel_size=7, sigma=sigma, dim=3) if sigma else nn.Identity()
+    raw = blur(region.raw)[0].numpy()
     return class_masks(raw > otsu_threshold(raw))
