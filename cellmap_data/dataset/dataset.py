@@ -141,6 +141,7 @@ class CellMapDataset(Dataset[Sample]):
             pad=pad,
             native=dtype == "native",
         )
+        self._request.warn_if_nothing_is_annotated()
         self.input_arrays = dict(input_arrays or {})
         self.target_arrays = dict(target_arrays or {}) if self._request.targets else {}
         self._transforms = Transforms(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -102,6 +103,15 @@ class Request:
         """The annotated classes to read: those of the samples, then those that only exclude one of them."""
         excluding = (other for others in self.exclusive.values() for other in others)
         return tuple(dict.fromkeys((*self.annotated, *excluding)))
+
+    def warn_if_nothing_is_annotated(self) -> None:
+        """Warn of targets that are unknown everywhere: as it may be in one crop of many, or a misspelt class."""
+        if self.targets and self.labels is not None and not self.needed:
+            warnings.warn(
+                f"None of the classes {list(self.classes)} is annotated in {self.labels.base}, but "
+                f"{list(self.labels.annotated)}: all targets of this crop will be unknown (NaN).",
+                stacklevel=3,
+            )
 
 
 def _class_names(classes: Sequence[str]) -> tuple[str, ...]:

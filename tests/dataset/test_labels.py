@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cellmap_data import CellMapDataset
-from tests.volumes import write_multiscale
+from tests.volumes import make_crop, write_multiscale
 
 CUBE = {"shape": (4, 4, 4), "scale": (8, 8, 8)}
 
@@ -36,6 +36,7 @@ def test_channels_follow_the_classes(crop) -> None:
     assert c.isnan().all()
 
 
+@pytest.mark.filterwarnings("ignore:None of the classes")
 def test_only_bracketed_classes_are_annotated(crop) -> None:
     """A group that lies there but is not named in the brackets is not read."""
     assert labels_of(crop, ["a", "b"], "[b]")[0].isnan().all()
@@ -61,6 +62,7 @@ def test_an_excluding_class_need_not_be_delivered(crop) -> None:
     assert c[:2].isnan().all()
 
 
+@pytest.mark.filterwarnings("ignore:None of the classes")
 def test_what_is_unknown_may_have_a_value(crop) -> None:
     """empty_value stands for unknown labels instead of NaN."""
     assert (labels_of(crop, ["c"], empty_value=-1.0) == -1).all()
@@ -92,3 +94,11 @@ def test_a_label_outside_its_array_is_unknown(tmp_path) -> None:
     assert (sample["raw"] == 1).all()
     assert (sample["l"][0, 2:6, 2:6, 2:6] == 1).all()
     assert int(sample["l"].isnan().sum()) == 8**3 - 4**3
+
+
+def test_a_crop_without_any_of_the_classes_is_pointed_out(tmp_path) -> None:
+    """Targets that are unknown everywhere, as after a misspelt class, are warned of, naming both lists."""
+    raw, labels = make_crop(tmp_path, classes=("nuc",))
+    spec = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
+    with pytest.warns(UserWarning, match=r"None of the classes \['nucleus'\] is annotated(.|\n)*\['nuc'\]"):
+        CellMapDataset(str(raw), str(labels), ["nucleus"], {"raw": spec}, {"gt": spec})
