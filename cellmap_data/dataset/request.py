@@ -105,7 +105,7 @@ class Request:
         return tuple(dict.fromkeys((*self.annotated, *excluding)))
 
     def warn_if_nothing_is_annotated(self) -> None:
-        """Warn of targets that are unknown everywhere: as it may be in one crop of many, or a misspelt class."""
+        """Warn of targets that are unknown everywhere: one crop of many may be so, or a class misspelt."""
         if self.targets and self.labels is not None and not self.needed:
             warnings.warn(
                 f"None of the classes {list(self.classes)} is annotated in {self.labels.base}, but "
