@@ -11,6 +11,7 @@
     │   ├── PluginRegistrationError (ValueError)   a plugin was refused
     │   ├── UnknownPluginError (LookupError)       no plugin of that name
     │   └── HookError                              a plugin raised while a hook ran
+    │       └── SampleSkippedError                 ... and another sample may come in place of this one
     └── LoaderError (RuntimeError)
         ├── SampleError                     reading one sample failed; the message names it
         ├── SampleMismatchError (ValueError)  the samples of one batch do not fit together
@@ -23,6 +24,8 @@
 Each is also the builtin in brackets, so ``except ValueError`` keeps working. Messages are built by
 :func:`message`: the rule, the place, what was expected, what was got, the next step. All of them survive
 pickling, because workers raise them in another process than the one that reports them.
+
+:class:`SkippedWarning` is the one warning: at the end of an epoch, of failures that were to stop nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +42,9 @@ __all__ = [
     "ReadTimeoutError",
     "SampleError",
     "SampleMismatchError",
+    "SampleSkippedError",
     "ShardedTwiceError",
+    "SkippedWarning",
     "StaleIteratorError",
     "StoreError",
     "StoreNotFoundError",
@@ -105,6 +110,15 @@ class HookError(PluginError):
         self.plugin, self.hook, self.distribution, self.index = plugin, hook, distribution, index
 
 
+class SampleSkippedError(HookError):
+    """A plugin failed on a sample, and may: whoever asked for the sample takes another one."""
+
+    @classmethod
+    def of(cls, error: HookError) -> SampleSkippedError:
+        """The same error, as one that can be skipped."""
+        return cls(*error.args)
+
+
 class LoaderError(CellMapDataError, RuntimeError):
     """Base of what goes wrong while batches are delivered."""
 
@@ -135,3 +149,7 @@ class ShardedTwiceError(LoaderError):
 
 class StaleIteratorError(LoaderError):
     """A newer iterator of the same loader took over; this one delivers no more."""
+
+
+class SkippedWarning(RuntimeWarning):
+    """Plugins failed, and it was wished that this stops nothing."""

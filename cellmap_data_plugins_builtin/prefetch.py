@@ -64,10 +64,13 @@ class PrefetchPlugin(DataLoaderPlugin):
         if sequence is None:
             return None
         try:
-            return sequence.take(indices)
+            samples = sequence.take(indices)
         except BaseException:
             self.end_idle()  # no batch follows that would do it
             raise
+        if not self.enabled:
+            self.end_idle()  # switched off after this batch was begun: nobody will ask again
+        return samples
 
     def end_idle(self) -> None:
         """End the threads of whatever has nothing left to read."""

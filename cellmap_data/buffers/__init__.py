@@ -8,6 +8,7 @@ only thing that returns a slot; tensors made from it keep it alive.
 from cellmap_data.buffers.arena import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import PrivateMemory, SharedMemory
 from cellmap_data.buffers.slots import BatchSpec, Slot, SlotProvider
+from cellmap_data.buffers.words import SharedWords
 
 __all__ = [
     "Allocate",
@@ -16,6 +17,7 @@ __all__ = [
     "BatchSpec",
     "PrivateMemory",
     "SharedMemory",
+    "SharedWords",
     "Slot",
     "SlotProvider",
     "fresh",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from contextlib import suppress
 from multiprocessing import reduction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cellmap_data.buffers.words import unlinked_file
 from cellmap_data.errors import LoaderError, message
 
 Bytes = npt.NDArray[np.uint8]
@@ -21,7 +20,6 @@ PAGE = mmap.ALLOCATIONGRANULARITY
 _WORDS = 1 << 16
 _SEGMENT = 256 << 20  # mapped at a time, for each mapping costs a descriptor; only what is used takes memory
 _HEADER = -(-_WORDS * 8 // PAGE) * PAGE
-_RUN = 0
 
 
 def round_to_pages(nbytes: int) -> int:
@@ -67,13 +65,13 @@ class SharedMemory:
     """One unlinked file, mapped in segments, reached by workers through its passed-on descriptor.
 
     The file lies in the shared-memory file system where there is one, else in the temporary folder. It has no
-    name, so nothing is left behind however the processes end. Its header holds 64-bit words: the number of
-    the current run, and for each block how many references workers still have to it.
+    name, so nothing is left behind however the processes end. Its header holds a 64-bit word for each block:
+    how many references workers still have to it.
     """
 
     def __init__(self, pinned: bool = False) -> None:
         self._pinned = pinned
-        self._fd = _unlinked_file()
+        self._fd = unlinked_file()
         self._size = _HEADER
         os.ftruncate(self._fd, _HEADER)
         self._map_header()
@@ -95,15 +93,6 @@ class SharedMemory:
             for address in self._locked.values():
                 _page_unlock(address)
 
-    @property
-    def run(self) -> int:
-        """The run whose plans are worth reading; workers skip the plans of any other."""
-        return self._words[_RUN]
-
-    @run.setter
-    def run(self, number: int) -> None:
-        self._words[_RUN] = number
-
     def allocate(self, number: int, nbytes: int) -> int:
         """Grow the file by block ``number``, its pages reserved, and return the offset.
 
@@ -112,8 +101,8 @@ class SharedMemory:
         LoaderError
             When the file system is full. Without the reservation the first write would end the process.
         """
-        if number + 1 >= _WORDS:
-            raise LoaderError(f"more than {_WORDS - 1} batches in shared memory at once: are old ones kept?")
+        if number >= _WORDS:
+            raise LoaderError(f"more than {_WORDS} batches in shared memory at once: are old ones kept?")
         offset = self._size
         if offset % _SEGMENT + nbytes > _SEGMENT:  # a block lies in one segment, or is larger and has its own
             offset = -(-offset // _SEGMENT) * _SEGMENT
@@ -159,15 +148,15 @@ class SharedMemory:
 
     def held(self, number: int) -> bool:
         """Whether a worker still refers to a block it has filled."""
-        return self._words[number + 1] != 0
+        return self._words[number] != 0
 
     def hold(self, number: int, count: int) -> None:
         """Add ``count`` to the references a worker says it has to a block."""
-        self._words[number + 1] += count
+        self._words[number] += count
 
-    def forget_holders(self) -> None:
-        """Drop what workers said they refer to, once none of them is left."""
-        np.frombuffer(self._header, dtype=np.int64)[_RUN + 1 :] = 0
+    def forget_holders(self, number: int) -> None:
+        """Drop what workers said of a block, once none of them is left."""
+        self._words[number] = 0
 
 
 def _attach(duplicate: Any) -> SharedMemory:
@@ -177,13 +166,6 @@ def _attach(duplicate: Any) -> SharedMemory:
     self._size = 0
     self._map_header()
     return self
-
-
-def _unlinked_file() -> int:
-    folder = Path("/dev/shm")
-    usable = folder.is_dir() and os.access(folder, os.W_OK)
-    with tempfile.TemporaryFile(dir=folder if usable else None) as file:
-        return os.dup(file.fileno())
 
 
 def _page_lock(address: int, nbytes: int) -> None:

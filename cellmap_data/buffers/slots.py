@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from cellmap_data.buffers.memory import Bytes, PrivateMemory, SharedMemory, round_to_pages
@@ -36,6 +37,7 @@ class Slot:
     offset: int
     nbytes: int
     owner: int = field(default=0, repr=False)
+    taker: int = field(default=0, repr=False)
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -93,7 +95,7 @@ class SlotProvider:
             if slot.owner or self.memory.held(slot.number):
                 continue
             if slot.nbytes >= self._wanted:
-                slot.owner = run
+                slot.owner = slot.taker = run
                 return slot
             self._retire(slot)
         return self._grow(run)
@@ -120,15 +122,12 @@ class SlotProvider:
         if slot.owner == owner:
             slot.owner = 0
 
-    def announce(self, run: int) -> None:
-        """Tell workers which run is worth reading for; 0 for none."""
+    def forget_holders(self, runs: Collection[int]) -> None:
+        """Take back what workers that read for ``runs`` still referred to: all of them have ended."""
         if isinstance(self.memory, SharedMemory):
-            self.memory.run = run
-
-    def forget_holders(self) -> None:
-        """Take back what workers still referred to: all of them have ended."""
-        if isinstance(self.memory, SharedMemory):
-            self.memory.forget_holders()
+            for slot in self._slots.values():
+                if slot.taker in runs:
+                    self.memory.forget_holders(slot.number)
 
     def reclaim(self, run: int) -> None:
         """Return every slot that a run still owns: its workers have gone, or have drained."""
@@ -142,7 +141,7 @@ class SlotProvider:
     def _grow(self, run: int) -> Slot:
         number = self._spare_numbers.pop() if self._spare_numbers else next(self._numbers)
         offset = self.memory.allocate(number, self._wanted)
-        self._slots[number] = slot = Slot(number, offset, self._wanted, run)
+        self._slots[number] = slot = Slot(number, offset, self._wanted, run, run)
         return slot
 
     def _retire(self, slot: Slot) -> None:

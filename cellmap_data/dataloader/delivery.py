@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from cellmap_data.account import Account
 from cellmap_data.buffers import Arena, SlotProvider
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.reading import PlannedBatch, fields_of
@@ -47,6 +48,8 @@ class Delivery:
         Number of arrays that had a slot and did not fit it.
     seconds
         (stage, time spent) in the process that read.
+    account
+        What plugins did in another process than the consumer's.
     error, cause
         What to raise instead of delivering, and what that was raised from.
     """
@@ -55,6 +58,7 @@ class Delivery:
     needed: int = 0
     outside: int = 0
     seconds: list[tuple[str, float]] = dataclasses.field(default_factory=list)
+    account: Account = dataclasses.field(default_factory=Account)
     error: BaseException | None = None
     cause: BaseException | None = None
 
@@ -102,7 +106,7 @@ class Parcel:
         return _unpack, (self.place, self.layout, self.rest, self.keys, self.delivery)
 
 
-def pack(batch: Any, planned: PlannedBatch, place: Place | None) -> Parcel:
+def pack(batch: Any, planned: PlannedBatch, place: Place | None, account: Account) -> Parcel:
     """Describe a batch that was read in a worker, leaving in its slot what lies there."""
     arena = planned.memory.arena
     layout: list[Field] = []
@@ -115,7 +119,7 @@ def pack(batch: Any, planned: PlannedBatch, place: Place | None) -> Parcel:
             rest[key] = value
         else:
             layout.append(Field(key, offset, array.shape, array.dtype.str))
-    delivery = Delivery(None, arena.needed, arena.outside, planned.seconds)
+    delivery = Delivery(None, arena.needed, arena.outside, planned.seconds, account)
     return Parcel(place, layout, rest, list(fields), delivery)
 
 

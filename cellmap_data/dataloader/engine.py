@@ -42,6 +42,8 @@ class Engine:
         Seed and epoch.
     device_manager
         Asked for the device that is passed to ``post_collate``; can be replaced.
+    num_workers
+        For the report.
     """
 
     def __init__(
@@ -53,13 +55,14 @@ class Engine:
         schedule: Schedule,
         clock: Clock,
         device_manager: DeviceManager,
+        num_workers: int,
     ) -> None:
         self._owner, self._reader, self._hooks = owner, reader, reader.hooks
         self._source, self._local, self._clock = source, local, clock
         self.device_manager = device_manager
         self._run: Run | None = None
         self.schedule = schedule
-        self.report = Report()
+        self.report = Report(num_workers)
 
     def torch_loader(self, batch_size: int | None, drop_last: bool) -> DataLoader[Any]:
         """The stock DataLoader; it keeps the engine alive, not the other way round."""

@@ -131,6 +131,7 @@ class CellMapDataLoader:
             schedule=self._schedule(),
             clock=clock,
             device_manager=self.device_manager,
+            num_workers=self.num_workers,
         )
         self.loader: DataLoader[Any] = self._engine.torch_loader(self.batch_size, self._options.drop_last)
 
@@ -162,7 +163,9 @@ class CellMapDataLoader:
 
     def report(self) -> Report:
         """What has been delivered and where the time went, since the last :meth:`refresh`."""
-        return self._running.report
+        report = self._running.report
+        report.account.add(self.hooks.take_account())
+        return report
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch; each iteration advances it by one."""

@@ -15,8 +15,10 @@ from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.relay import HookRelay
-from cellmap_data.errors import CellMapDataError, LoaderError, SampleError, message
-from cellmap_data.sampler import SampleIndex, Stream, generator_for
+from cellmap_data.errors import CellMapDataError, SampleError, SampleSkippedError, message
+from cellmap_data.sampler import SampleIndex, Stream, generator_for, replacement
+
+_MOST_ATTEMPTS = 16
 
 
 class PlannedIndex(SampleIndex):
@@ -31,7 +33,10 @@ class PlannedIndex(SampleIndex):
 
 
 class PlannedBatch:
-    """The indices of one batch and the memory its samples go to.
+    """The indices of one batch, the memory its samples go to, and the plugins that take part.
+
+    A plugin that is switched takes part from the first batch on that was not announced yet, or, where a hook
+    of reading is concerned, not begun: half a batch would be worse than one too many.
 
     Attributes
     ----------
@@ -43,10 +48,19 @@ class PlannedBatch:
         self.memory = BatchMemory(len(indices), Arena(root))
         self.indices: list[PlannedIndex] = []
         self.seconds: list[tuple[str, float]] = []
+        self._hooks: dict[str, HookRelay] = {}
         for row, index in enumerate(indices):
             planned = PlannedIndex(index, index.draw)
             planned.batch, planned.row = weakref.ref(self), row
             self.indices.append(planned)
+
+    def announced(self, hooks: HookRelay) -> HookRelay:
+        """The hooks as they were at the first call, when the batch was announced."""
+        return self._hooks.get("announced") or self._hooks.setdefault("announced", hooks.pinned())
+
+    def begun(self, hooks: HookRelay) -> HookRelay:
+        """The hooks as they were at the first call, when some thread began to read."""
+        return self._hooks.get("begun") or self._hooks.setdefault("begun", hooks.pinned())
 
 
 class BatchReader:
@@ -77,10 +91,14 @@ class BatchReader:
         """A new face of the dataset for hooks; a sequence of batches read in order has one of its own."""
         return FinishedSamples(self.dataset, self.hooks, self.is_train)
 
+    def announce(self, view: FinishedSamples, planned: PlannedBatch) -> None:
+        """Tell plugins what will be read."""
+        planned.announced(self.hooks).pre_batch(dataset=view, indices=planned.indices)
+
     def read(self, view: FinishedSamples, planned: PlannedBatch) -> Any:
-        """The finished batch of indices that were announced with ``pre_batch``."""
+        """The finished batch of indices that were announced."""
         indices = planned.indices
-        answer = self.hooks.load_samples(dataset=view, indices=indices)
+        answer = planned.announced(self.hooks).load_samples(dataset=view, indices=indices)
         samples = view.__getitems__(indices) if answer is None else self._checked(answer, view, planned)
         start = time.perf_counter()
         batch = collate(samples, planned.memory) if self.collate_fn is None else self.collate_fn(samples)
@@ -88,15 +106,6 @@ class BatchReader:
         return batch
 
     def _checked(self, answer: Sequence[Any], view: FinishedSamples, planned: PlannedBatch) -> list[Any]:
-        if len(answer) != len(planned.indices):
-            raise LoaderError(
-                message(
-                    "load_samples answered with a wrong number of samples",
-                    expected=len(planned.indices),
-                    got=len(answer),
-                    hint="return one sample for each index, or None to decline",
-                )
-            )
         finished = planned.memory.finished
         return [
             sample if finished.get(index.row) is sample else view.finish(sample, index)
@@ -147,16 +156,28 @@ class FinishedSamples:
 
     def finish(self, sample: Any, index: int) -> Any:
         """Run ``post_sample`` on one sample."""
-        draw = getattr(index, "draw", None)
-        if draw is not None and self._hooks.answers("post_sample"):
-            if isinstance(sample, MutableMapping):
-                sample = copy.copy(sample)  # it may be the dataset's own, which plugins must not change
-            rng = generator_for(draw, Stream.POST_SAMPLE)
-            sample = self._hooks.post_sample(sample=sample, index=index, rng=rng, is_train=self._is_train)
         batch = index.batch() if isinstance(index, PlannedIndex) else None
+        hooks = self._hooks if batch is None else batch.begun(self._hooks)
+        if isinstance(index, SampleIndex) and hooks.answers("post_sample"):
+            sample = self._changed(sample, index, hooks)
         if batch is not None and isinstance(index, PlannedIndex):
             batch.memory.finished[index.row] = sample
         return sample
+
+    def _changed(self, sample: Any, index: SampleIndex, hooks: HookRelay) -> Any:
+        """A sample as plugins change it, or another one in its place if they fail on it and may."""
+        while True:
+            if isinstance(sample, MutableMapping):
+                sample = copy.copy(sample)  # it may be the dataset's own, which plugins must not change
+            rng = generator_for(index.draw, Stream.POST_SAMPLE)
+            try:
+                return hooks.post_sample(sample=sample, index=index, rng=rng, is_train=self._is_train)
+            except SampleSkippedError as error:
+                if index.draw.attempt == _MOST_ATTEMPTS:
+                    error.add_note(f"and so did {_MOST_ATTEMPTS} other samples that were tried in its place")
+                    raise
+                index = replacement(index, len(self._dataset))
+            sample = _read(self._dataset, [index], fresh)[0]
 
 
 def _read(dataset: Any, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cellmap_data.account import Account
 from cellmap_data.buffers import BatchSpec, SlotProvider
+from cellmap_data.dataloader.board import Board
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,15 +18,31 @@ class HookRelay(Protocol):
     """Calls a hook on every plugin; see ``cellmap_data.hookspecs`` for what each means.
 
     It is pickled to worker processes and works there on copies of the plugins. ``version`` changes whenever
-    such copies would differ from the plugins here.
+    such copies would differ from the plugins here, unless it is by a switch: these are shown on a board.
     """
 
     @property
     def version(self) -> int:
         """A number that changes with the set, order or state of the plugins."""
 
+    @property
+    def switches(self) -> Sequence[bool]:
+        """Whether each plugin is enabled, in a fixed order."""
+
     def answers(self, hook: str) -> bool:
         """Whether any enabled plugin implements a hook."""
+
+    def pinned(self) -> HookRelay:
+        """The same for one batch: a plugin that is switched meanwhile acts on later ones."""
+
+    def publish(self, board: Board) -> None:
+        """Show the switches on a board, from now on and for as long as it lives."""
+
+    def follow(self, board: Board) -> None:
+        """Switch plugins as the board says."""
+
+    def take_account(self) -> Account:
+        """What plugins cost in this process since the last time, and where they failed."""
 
     def pre_batch(self, dataset: Any, indices: Sequence[int]) -> None: ...
 
@@ -51,6 +69,7 @@ class NoPlugins:
     """The relay of the plain loader: nothing hooks in, batches live in reused memory."""
 
     version = 0
+    switches = ()
 
     def __init__(self) -> None:
         self._providers: dict[BatchSpec, SlotProvider] = {}
@@ -61,6 +80,20 @@ class NoPlugins:
     def answers(self, hook: str) -> bool:
         """Only the question for memory is answered."""
         return hook == "allocate_batch"
+
+    def pinned(self) -> NoPlugins:
+        """There is nothing to switch."""
+        return self
+
+    def publish(self, board: Board) -> None:
+        """There is nothing to show."""
+
+    def follow(self, board: Board) -> None:
+        """There is nothing to switch."""
+
+    def take_account(self) -> Account:
+        """Nothing costs anything."""
+        return Account()
 
     def allocate_batch(self, spec: BatchSpec) -> SlotProvider | None:
         """One provider for each kind of memory."""

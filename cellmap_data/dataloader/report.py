@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from cellmap_data.account import Account
+from cellmap_data.dataloader.bottleneck import bottleneck
 from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.errors import HookError, SkippedWarning, message
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 STAGES = {
-    "read": "reading samples and their value transforms (all readers)",
+    "read": "reading samples (all readers)",
+    "transform": "value transforms of the dataset (all readers)",
     "post_sample": "plugins, sample by sample (all readers)",
     "collate": "samples to batches (all readers)",
     "wait": "the consumer waited for a batch",
@@ -20,10 +29,14 @@ STAGES = {
 
 @dataclass
 class Report:
-    """Counts and times since a loader was made or refreshed.
+    """Counts and times since a loader was made or refreshed, of all its threads and workers.
+
+    It prints as a table, is one for ``rich.print`` and in a notebook, and :meth:`as_dict` has the numbers.
 
     Attributes
     ----------
+    num_workers
+        How many processes read; 0 when the consumer's does.
     batches
         Batches delivered.
     outside_slots
@@ -31,11 +44,16 @@ class Report:
         the start, or in a last short batch, are normal.
     seconds
         Stage -> seconds, see :data:`STAGES`.
+    account
+        What each plugin cost, and which failures were passed over.
     """
 
+    num_workers: int = 0
     batches: int = 0
     outside_slots: int = 0
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    account: Account = field(default_factory=Account)
+    _told: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
     def add(self, delivery: Delivery, waited: float) -> None:
         """Count a batch that has arrived."""
@@ -44,11 +62,81 @@ class Report:
         self.seconds["wait"] += waited
         for stage, seconds in delivery.seconds:
             self.seconds[stage] += seconds
+        self.account.add(delivery.account)
+
+    def check_limits(self) -> None:
+        """Stop when the workers together have passed over more failures of a plugin than it may have.
+
+        Raises
+        ------
+        HookError
+            Naming the plugin.
+        """
+        for plugin, count, skipped in self.account.exhausted():
+            text = message(
+                f"plugin {plugin!r} failed too often to go on without it",
+                expected=f"at most {skipped.limit} failures, as its on_error says",
+                got=f"{count}, among them: {skipped.first}",
+                hint=f"repair the plugin, or go on without it: disable_plugin({plugin!r})",
+            )
+            raise HookError(text, plugin)
+
+    def tell_skipped(self, epoch: int) -> None:
+        """Warn of the failures that were passed over since the last time."""
+        for key, skipped in self.account.skipped.items():
+            new = skipped.count - self._told.get(key, 0)
+            if not new:
+                continue
+            self._told[key] = skipped.count
+            (plugin, hook), what = key, skipped.what
+            result = "another sample came in its place" if what == "sample" else "the call was left out"
+            warnings.warn(
+                f"epoch {epoch}: plugin {plugin!r} failed {new} times in {hook}; each time {result}. "
+                f"The first time: {skipped.first}",
+                SkippedWarning,
+                stacklevel=2,
+            )
+
+    @property
+    def bottleneck(self) -> str:
+        """One sentence, or two: what to change to go faster."""
+        return bottleneck(self.seconds, self.account, self.num_workers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain numbers and text, ready for JSON."""
+        return {
+            "num_workers": self.num_workers,
+            "batches": self.batches,
+            "outside_slots": self.outside_slots,
+            "stages": {stage: self.seconds[stage] for stage in STAGES},
+            "plugins": [
+                {"plugin": plugin, "hook": hook, "calls": cost.calls, "seconds": cost.seconds}
+                for (plugin, hook), cost in self.account.costs.items()
+            ],
+            "skipped": [
+                {
+                    "plugin": plugin,
+                    "hook": hook,
+                    "what": each.what,
+                    "count": each.count,
+                    "first": each.first,
+                }
+                for (plugin, hook), each in self.account.skipped.items()
+            ],
+            "bottleneck": self.bottleneck,
+        }
 
     def __str__(self) -> str:
-        lines = [f"{'stage':<13}{'seconds':>9}{'ms/batch':>10}"]
-        for stage, meaning in STAGES.items():
-            total = self.seconds[stage]
-            lines.append(f"{stage:<13}{total:>9.2f}{1e3 * total / max(1, self.batches):>10.2f}  {meaning}")
-        lines.append(f"{self.batches} batches; {self.outside_slots} arrays outside reused memory")
-        return "\n".join(lines)
+        from cellmap_data.dataloader.report_view import as_text
+
+        return as_text(self)
+
+    def __rich__(self) -> RenderableType:
+        from cellmap_data.dataloader.report_view import as_rich
+
+        return as_rich(self)
+
+    def _repr_html_(self) -> str:
+        from cellmap_data.dataloader.report_view import as_html
+
+        return as_html(self)

@@ -95,6 +95,8 @@ class Run:
         self._wanted = number + 1
         self._tickets.forget(self._wanted)
         self._report.add(delivery, time.perf_counter() - start)
+        self._report.account.add(self._hooks.take_account())
+        self._report.check_limits()
         return delivery
 
     def hand_over(self, batch: Any) -> None:
@@ -125,6 +127,8 @@ class Run:
             finally:
                 owner, self._owner = self._owner, None
                 self._hooks.post_epoch(loader=owner, epoch=self.epoch)
+                self._report.account.add(self._hooks.take_account())
+                self._report.tell_skipped(self.epoch)
 
     def _begin(self) -> None:
         if self._state == "new":

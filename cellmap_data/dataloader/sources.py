@@ -69,7 +69,7 @@ class LocalSource:
     def read_now(self, ticket: Ticket) -> Delivery:
         """Read a batch that belongs to no run."""
         planned, view = PlannedBatch(ticket), self._reader.view()
-        self._reader.hooks.pre_batch(dataset=view, indices=planned.indices)
+        self._reader.announce(view, planned)
         batch = self._reader.read(view, planned)
         return Delivery(batch, seconds=planned.seconds)
 
@@ -90,7 +90,7 @@ class LocalSource:
             self._plans.append((self._next, planned, provider))
             ahead += len(ticket) if self._next > number else 0
             self._next += 1
-            self._reader.hooks.pre_batch(dataset=self._view, indices=planned.indices)
+            self._reader.announce(self._view, planned)
 
     def _plan(self, ticket: Ticket) -> tuple[PlannedBatch, SlotProvider | None]:
         provider = self._reader.hooks.allocate_batch(spec=self._spec)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from cellmap_data import storage
 from cellmap_data.buffers import BatchSpec, SharedMemory, SlotProvider
+from cellmap_data.dataloader.board import Board
 from cellmap_data.dataloader.delivery import Delivery, Place, register
 from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.schedule import Clock
@@ -52,7 +53,9 @@ class WorkerSource:
         self._batches: Iterator[Delivery] | None = None
         self._torch_iterator: Any = None
         self._provider: SlotProvider | None = None
+        self._board: Board | None = None
         self._run = 0
+        self._runs: set[int] = set()
 
     def start(self, ahead: Ahead, first: int) -> None:
         """Begin with batch number ``first``; workers start with the first ``get``."""
@@ -89,8 +92,8 @@ class WorkerSource:
 
     def finish(self) -> None:
         """Let workers skip what they have not begun; end them unless they are persistent."""
-        if self._provider is not None:
-            self._provider.announce(0)
+        if self._board is not None:
+            self._board.run = 0
         self._batches = None
         if not self._options["persistent_workers"]:
             self.close()
@@ -103,8 +106,8 @@ class WorkerSource:
         self._batches = self._torch_iterator = self._loader = None
         if self._provider is not None:
             self._provider.reclaim(self._run)
-            self._provider.forget_holders()
-        self._provider = None
+            self._provider.forget_holders(self._runs)
+        self._provider = self._board = None
 
     def plan(self, number: int) -> Plan | None:
         """The plan of a batch, made when torch asks for it to keep its workers busy."""
@@ -133,8 +136,9 @@ class WorkerSource:
             self.close()
             self._loader = self._start_loader()
         closed, self._run = self._run, SlotProvider.new_run()
-        if self._provider is not None:
-            self._provider.announce(self._run)
+        self._runs.add(self._run)
+        assert self._board is not None, "_start_loader() made it"
+        self._board.run = self._run
         self._torch_iterator = iter(self._loader)
         if self._provider is not None:
             self._provider.reclaim(closed)  # persistent workers have drained: nothing of it is on its way
@@ -144,6 +148,9 @@ class WorkerSource:
         self._version = self._current_version()
         self._provider = self._reader.hooks.allocate_batch(spec=self._spec)
         memory = self._provider.memory if self._provider is not None else None
+        self._runs.clear()
+        self._board = Board(len(self._reader.hooks.switches))
+        self._reader.hooks.publish(self._board)
         setup = WorkerSetup(
             self._reader.hooks,
             self._options["num_workers"],
@@ -156,7 +163,7 @@ class WorkerSource:
             parts = {"dataset": self._reader.dataset, "collate_fn": self._reader.collate_fn}
             check_picklable(parts | {"worker_init_fn": setup.worker_init_fn})
         return DataLoader(
-            WorkerDataset(self._reader, memory if isinstance(memory, SharedMemory) else None),  # type: ignore[arg-type]
+            WorkerDataset(self._reader, self._board, memory if isinstance(memory, SharedMemory) else None),  # type: ignore[arg-type]
             batch_sampler=_Plans(self),  # type: ignore[arg-type]
             collate_fn=unchanged,
             generator=torch.Generator(),  # the user's own generator is not drawn from

@@ -18,6 +18,7 @@ import torch
 
 from cellmap_data import storage
 from cellmap_data.buffers import SharedMemory
+from cellmap_data.dataloader.board import Board
 from cellmap_data.dataloader.delivery import Delivery, Parcel, Place, failed, pack
 from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
 from cellmap_data.dataloader.relay import HookRelay
@@ -43,14 +44,15 @@ class Plan:
 class WorkerDataset:
     """What the private DataLoader of a loader calls its dataset: it turns plans into parcels."""
 
-    def __init__(self, reader: BatchReader, memory: SharedMemory | None) -> None:
-        self._reader, self._memory = reader, memory
+    def __init__(self, reader: BatchReader, board: Board, memory: SharedMemory | None) -> None:
+        self._reader, self._board, self._memory = reader, board, memory
 
     def __getitems__(self, plan: Plan) -> Parcel | Delivery:
         """Read one batch into its slot; an error becomes a delivery too, so that it keeps its type."""
-        if self._memory is not None and self._memory.run != plan.run:
+        if self._board.run != plan.run:
             return Delivery()
         try:
+            self._reader.hooks.follow(self._board)
             return self._read(plan)
         except Exception as error:  # noqa: BLE001 - the boundary of the process: all of it is sent on
             return failed(error)
@@ -65,8 +67,9 @@ class WorkerDataset:
         draws = (Draw(plan.seed, plan.epoch, k) for k in plan.ks)
         planned = PlannedBatch([SampleIndex(i, d) for i, d in zip(plan.indices, draws, strict=True)], root)
         view = self._reader.view()
-        self._reader.hooks.pre_batch(dataset=view, indices=planned.indices)
-        return pack(self._reader.read(view, planned), planned, place)
+        self._reader.announce(view, planned)
+        batch = self._reader.read(view, planned)
+        return pack(batch, planned, place, self._reader.hooks.take_account())
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from cellmap_data.plugins import discovery
 from cellmap_data.plugins.base import DataLoaderPlugin
+from cellmap_data.plugins.failures import FailurePolicy
 from cellmap_data.plugins.listing import InstalledPlugin, installed_plugins
 from cellmap_data.plugins.manager import PluginManager
 from cellmap_data.plugins.order_report import AbsentName, OrderReport, Place
@@ -30,6 +31,7 @@ __all__ = [
     "AugmentationPlugin",
     "DataLoaderPlugin",
     "DeviceTransferPlugin",
+    "FailurePolicy",
     "InstalledPlugin",
     "MemoryOptimizationPlugin",
     "OrderReport",

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import operator
+import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import Protocol, SupportsIndex
 
 from cellmap_data.errors import ConfigurationError, message
 
 __all__ = ["CHANGES", "Controls", "DataLoaderPlugin"]
 
 
-@dataclass(slots=True)
+class Listener(Protocol):
+    """Wants to know of changes at once."""
+
+    def plugins_changed(self) -> None:
+        """Some plugin of this process was switched or moved."""
+
+
 class _Clock:
     """Ticks whenever any plugin of this process is switched or moved.
 
     Managers compare one number in every hook call instead of asking each plugin, and plugins know no
-    manager, so that nothing but themselves is pickled with them.
+    manager, so that nothing but themselves is pickled with them. Who cannot wait for a call listens.
     """
 
-    ticks: int = 0
+    def __init__(self) -> None:
+        self.ticks = 0
+        self._lock = threading.Lock()
+        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener of every change, for as long as it lives."""
+        with self._lock:
+            self._listeners.add(listener)
+
+    def tick(self) -> None:
+        """Let time pass."""
+        with self._lock:
+            self.ticks += 1
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.plugins_changed()
 
 
 CHANGES = _Clock()
@@ -33,7 +56,7 @@ class Controls:
     Attributes
     ----------
     revision
-        A number that grows with every change, for whoever made a copy.
+        A number that grows with every change but that of the switch, for whoever made a copy.
     """
 
     revision = 0
@@ -66,20 +89,20 @@ class Controls:
     def enabled(self, value: bool) -> None:
         if bool(value) != self._enabled:
             self._enabled = bool(value)
-            self.changed()
+            CHANGES.tick()
 
     def enable(self) -> None:
-        """Let the hooks run, from the next call on."""
+        """Let the hooks run, from the next batch on whose reading has not begun."""
         self.enabled = True
 
     def disable(self) -> None:
-        """Skip the hooks, from the next call on."""
+        """Skip the hooks, from the next batch on whose reading has not begun."""
         self.enabled = False
 
     def changed(self) -> None:
         """Say that copies of this plugin are out of date: workers get a new one before the next epoch."""
         self.revision += 1
-        CHANGES.ticks += 1  # last: whoever sees the new time sees the change as well
+        CHANGES.tick()  # last: whoever sees the new time sees the change as well
 
 
 class DataLoaderPlugin(Controls, ABC):

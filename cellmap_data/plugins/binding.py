@@ -13,6 +13,7 @@ import pluggy
 
 from cellmap_data import hookspecs
 from cellmap_data.errors import HookError, LoaderError, StoreError, message
+from cellmap_data.plugins.failures import RAISE, FailurePolicy
 
 __all__ = ["HOOKS", "Author", "BoundHook", "adapt", "unfillable"]
 
@@ -66,45 +67,74 @@ class BoundHook:
         Whom to blame.
     options
         What the plugin told ``hookimpl``.
+    policy
+        What to do when it raises.
     """
 
     hook: str
     call: Callable[..., Any]
     author: Author
     options: Mapping[str, Any]
+    policy: FailurePolicy = RAISE
 
     @property
     def is_wrapper(self) -> bool:
         """Whether it is a generator that runs around the others instead of among them."""
         return bool(self.options.get("wrapper") or self.options.get("hookwrapper"))
 
-    def blame(self, error: Exception, index: int | None = None) -> NoReturn:
-        """Raise what the plugin raised as an error that names it.
+    def check(self, returned: Any, given: Any, index: int | None = None) -> None:
+        """Raise if a chain hook returned something else than what it was ``given``: None, or no mapping."""
+        value = HOOKS[self.hook][0]
+        if returned is None:
+            raise self._error(
+                "returned None from",
+                index,
+                expected=f"the {value}, changed or not",
+                hint=f"end the function with 'return {value}'",
+            )
+        if isinstance(given, Mapping) and not isinstance(returned, Mapping):
+            raise self._error(
+                f"returned no {value} from",
+                index,
+                expected="a mapping, as it was given",
+                got=f"{type(returned).__module__}.{type(returned).__qualname__}",
+                hint=f"put it under a key and end the function with 'return {value}'",
+            )
 
-        An error that another plugin was already blamed for, or that reading or the loader reported while a
-        plugin waited for it, keeps its type: this plugin only handed it on.
+    def refuse(self, expected: str, got: str) -> NoReturn:
+        """Raise because nobody can use what the plugin answered."""
+        hint = f"correct the plugin, or go on without it: remove_plugin({self.author.plugin!r})"
+        raise self._error("gave a wrong answer to", None, expected=expected, got=got, hint=hint)
+
+    def is_own(self, error: Exception) -> bool:
+        """Whether an error is the plugin's own, and not one that it only handed on.
+
+        What another plugin was blamed for is not, nor is what reading or the loader reported while a plugin
+        waited for it.
         """
         if isinstance(error, HookError):
+            return error.plugin == self.author.plugin
+        return not isinstance(error, LoaderError | StoreError)
+
+    def blame(self, error: Exception, index: int | None = None) -> NoReturn:
+        """Raise what the plugin raised as an error that names it; what is not its own keeps its type."""
+        if isinstance(error, HookError):
             raise error
-        if isinstance(error, LoaderError | StoreError):
+        if not self.is_own(error):
             error.add_note(f"while plugin {self.author.plugin!r} ran in {self.hook}")
             raise error
+        raise self.error_of(error, index) from error
+
+    def error_of(self, error: Exception, index: int | None = None) -> HookError:
+        """An error of the plugin's own as one that names it."""
+        if isinstance(error, HookError):
+            return error
         error.add_note(f"raised by plugin {self.author.plugin!r} ({self.author}) in {self.hook}{_of(index)}")
-        raise self._error(
+        return self._error(
             "failed in",
             index,
             got=f"{type(error).__name__}: {error}",
             hint=f"repair the plugin, or go on without it: remove_plugin({self.author.plugin!r})",
-        ) from error
-
-    def blame_for_nothing(self, index: int | None = None) -> NoReturn:
-        """Raise the error of a chain hook that returned None."""
-        value = HOOKS[self.hook][0]
-        raise self._error(
-            "returned None from",
-            index,
-            expected=f"the {value}, changed or not",
-            hint=f"end the function with 'return {value}'",
         )
 
     def _error(self, fault: str, index: int | None, **parts: str) -> HookError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
@@ -13,6 +13,7 @@ from cellmap_data.errors import ConfigurationError
 from cellmap_data.hookspecs import PROJECT_NAME
 from cellmap_data.plugins.base import Controls, DataLoaderPlugin
 from cellmap_data.plugins.binding import HOOKS, Author, BoundHook
+from cellmap_data.plugins.failures import RAISE, FailurePolicy
 from cellmap_data.plugins.fitting import called, fit
 from cellmap_data.plugins.lookalikes import FUNCTIONS, refuse_lookalikes
 from cellmap_data.plugins.refusals import nearest, refusal
@@ -40,6 +41,8 @@ class Registered:
         Its priority and switch: the plugin itself if it is a DataLoaderPlugin.
     hooks
         Hook name -> what answers it.
+    policy
+        What to do when one of them raises.
     before, after
         Names of plugins that it wants to run before or after.
     """
@@ -48,6 +51,7 @@ class Registered:
     author: Author
     controls: Controls
     hooks: Mapping[str, BoundHook]
+    policy: FailurePolicy = RAISE
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
@@ -55,6 +59,11 @@ class Registered:
     def name(self) -> str:
         """What the plugin goes by."""
         return self.author.plugin
+
+    def failing(self, policy: FailurePolicy) -> Registered:
+        """The same plugin under another policy."""
+        hooks = {hook: replace(bound, policy=policy) for hook, bound in self.hooks.items()}
+        return replace(self, hooks=hooks, policy=policy)
 
 
 def examine(plugin: Any, author: Author) -> Registered:
@@ -77,6 +86,7 @@ def examine(plugin: Any, author: Author) -> Registered:
             got=type(plugin),
             hint="mark its functions with cellmap_data.hookspecs.hookimpl",
         )
+    policy = _policy(plugin, author)
     hooks: dict[str, BoundHook] = {}
     for hook, function, options in found:
         if hook not in HOOKS and options.get("optionalhook"):
@@ -89,9 +99,9 @@ def examine(plugin: Any, author: Author) -> Registered:
                 got=" and ".join(called(f) for h, f, _ in found if h == hook),
                 hint="take one of them out, or let one call the other",
             )
-        hooks[hook] = fit(hook, function, options, author)
+        hooks[hook] = replace(fit(hook, function, options, author), policy=policy)
     wishes = [names_in(getattr(plugin, wish, ()), wish, author) for wish in ("before", "after")]
-    return Registered(plugin, author, _controls(plugin, author), hooks, *wishes)
+    return Registered(plugin, author, _controls(plugin, author), hooks, policy, *wishes)
 
 
 def names_in(names: Any, wish: str, author: Author) -> tuple[str, ...]:
@@ -107,6 +117,19 @@ def names_in(names: Any, wish: str, author: Author) -> tuple[str, ...]:
         got=repr(names),
         hint=f"write {wish} = ('prefetch',) or leave it out",
     )
+
+
+def _policy(plugin: Any, author: Author) -> FailurePolicy:
+    try:
+        return FailurePolicy.of(getattr(plugin, "on_error", RAISE))
+    except ConfigurationError as error:
+        raise refusal(
+            author,
+            "has an on_error that says nothing",
+            expected="'raise', 'skip_sample', 'skip_plugin' or 'skip_plugin(limit=10)'",
+            got=repr(plugin.on_error),
+            hint="write on_error = 'raise', or leave it out, which means the same",
+        ) from error
 
 
 def _controls(plugin: Any, author: Author) -> Controls:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pluggy
 
 from cellmap_data import hookspecs
+from cellmap_data.account import Account
 from cellmap_data.errors import ConfigurationError, UnknownPluginError, message
 from cellmap_data.plugins.base import CHANGES
 from cellmap_data.plugins.binding import HOOKS
 from cellmap_data.plugins.construction import author_of, construct
+from cellmap_data.plugins.failures import FailurePolicy
 from cellmap_data.plugins.inspection import Registered, examine, names_in
 from cellmap_data.plugins.order_report import OrderReport, report
-from cellmap_data.plugins.ordering import Snapshot
+from cellmap_data.plugins.ordering import Snapshot, states_of
 from cellmap_data.plugins.recipe import pack, unpack
+from cellmap_data.plugins.recorder import Recorder
 from cellmap_data.plugins.refusals import nearest, refusal
-from cellmap_data.plugins.relay import PluginRelay
+from cellmap_data.plugins.relay import PluginRelay, Switchboard
+from cellmap_data.plugins.worker_life import WorkerLife
 
 __all__ = ["PluginManager"]
 
@@ -36,12 +41,19 @@ class PluginManager:
     ----------
     relay
         Calls hooks; what a loader is given.
+    recorder
+        Counts what the plugins cost in this process.
+    life
+        What happened to the plugins in this process, if it is a worker.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._plugins: tuple[Registered, ...] = ()
-        self._snapshot = Snapshot.of((), CHANGES.ticks, 0)
+        self.recorder = Recorder()
+        self._snapshot = Snapshot.of((), CHANGES.ticks, 0, self.recorder)
+        self._boards: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.life = WorkerLife()
         self.relay = PluginRelay(self)
 
     def __reduce__(self) -> tuple[Callable[[bytes], PluginManager], tuple[bytes]]:
@@ -56,6 +68,7 @@ class PluginManager:
         options: Mapping[str, Any] | None = None,
         before: str | Iterable[str] | None = None,
         after: str | Iterable[str] | None = None,
+        on_error: str | FailurePolicy | None = None,
     ) -> str:
         """Add a plugin.
 
@@ -84,6 +97,8 @@ class PluginManager:
         PluginRegistrationError
             When it is no plugin, one of its hooks cannot work, its name is taken, or ``before``
             and ``after`` go around in a circle.
+        ConfigurationError
+            When ``priority`` is no whole number or ``on_error`` no policy.
         """
         made = construct(plugin, author_of(plugin, name), options or {})
         examined = examine(made, author_of(made, name))
@@ -91,6 +106,8 @@ class PluginManager:
             examined = replace(examined, before=names_in(before, "before", examined.author))
         if after is not None:
             examined = replace(examined, after=names_in(after, "after", examined.author))
+        if on_error is not None:
+            examined = examined.failing(FailurePolicy.of(on_error))
         return self.add(examined, priority)
 
     def unregister_plugin(self, name: str) -> Any:
@@ -125,6 +142,21 @@ class PluginManager:
     def set_priority(self, name: str, priority: int) -> None:
         """Move a plugin in the order. Raises UnknownPluginError when there is none of that name."""
         self._find(name).controls.priority = priority
+
+    def set_on_error(self, name: str, policy: str | FailurePolicy) -> None:
+        """Say what happens when a plugin fails, see :class:`FailurePolicy`; in workers from the next epoch.
+
+        Raises
+        ------
+        UnknownPluginError
+            When there is none of that name.
+        ConfigurationError
+            When it is no policy.
+        """
+        with self._lock:
+            changed = self._find(name)
+            new = changed.failing(FailurePolicy.of(policy))
+            self._replace(tuple(new if plugin is changed else plugin for plugin in self._plugins))
 
     def list_hooks(self) -> list[str]:
         """The names of all hooks."""
@@ -184,12 +216,36 @@ class PluginManager:
         current = self._snapshot
         return current if current.tick == CHANGES.ticks else self._refreshed()
 
+    def take_account(self) -> Account:
+        """What the plugins cost in this process since the last time, and where they failed."""
+        return self.recorder.take()
+
+    def publish(self, board: Switchboard) -> None:
+        """Let a board show which plugins are on, from now on and for as long as it lives."""
+        CHANGES.listen(self)
+        self._boards.add(board)
+        self.plugins_changed()
+
+    def plugins_changed(self) -> None:
+        """Bring boards up to date; called when any plugin of this process has been switched."""
+        with self._lock:
+            for board in list(self._boards):
+                board.write(self.snapshot().switches)
+
+    def switch(self, states: Sequence[bool]) -> None:
+        """Enable and disable the plugins, given in the order of registration."""
+        for plugin, state in zip(self._plugins, states, strict=True):
+            plugin.controls.enabled = state
+        self.life.catch_up(self.snapshot())
+
     def add(self, plugin: Registered, priority: int | None = None) -> str:
         """Add a plugin that was examined; see :meth:`register_plugin`."""
         with self._lock:
             self._refuse_double(plugin)
-            if priority is not None:
-                plugin.controls.priority = priority
+        if priority is not None:
+            plugin.controls.priority = priority  # without the lock, for other managers may hear of it
+        with self._lock:
+            self._refuse_double(plugin)
             try:
                 self._replace((*self._plugins, plugin))
             except pluggy.PluginValidationError as error:
@@ -223,17 +279,18 @@ class PluginManager:
 
     def _replace(self, plugins: tuple[Registered, ...]) -> None:
         """Compile first: if that fails, nothing has changed."""
-        self._snapshot = Snapshot.of(plugins, CHANGES.ticks, self._snapshot.version + 1)
+        self._snapshot = Snapshot.of(plugins, CHANGES.ticks, self._snapshot.version + 1, self.recorder)
         self._plugins = plugins
 
     def _refreshed(self) -> Snapshot:
         with self._lock:
             tick = CHANGES.ticks  # read before the plugins are: what changes later makes it out of date
-            revisions = tuple(plugin.controls.revision for plugin in self._plugins)
-            if revisions == self._snapshot.revisions:
-                self._snapshot = replace(self._snapshot, tick=tick)
+            known, (revisions, switches) = self._snapshot, states_of(self._plugins)
+            if (revisions, switches) == (known.revisions, known.switches):
+                self._snapshot = replace(known, tick=tick)
             else:
-                self._snapshot = Snapshot.of(self._plugins, tick, self._snapshot.version + 1)
+                version = known.version + (revisions != known.revisions)
+                self._snapshot = Snapshot.of(self._plugins, tick, version, self.recorder)
             return self._snapshot
 
     def _find(self, name: str) -> Registered:

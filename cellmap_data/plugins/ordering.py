@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,14 @@ import pluggy
 
 from cellmap_data import hookspecs
 from cellmap_data.hookspecs import CHAIN_HOOKS
+from cellmap_data.plugins.answers import ANSWERS
 from cellmap_data.plugins.arrangement import Arrangement, arrange
 from cellmap_data.plugins.binding import HOOKS, BoundHook
+from cellmap_data.plugins.chains import Chain
 from cellmap_data.plugins.inspection import Registered
+from cellmap_data.plugins.recorder import Recorder
 
-__all__ = ["OrderedManager", "Snapshot"]
+__all__ = ["OrderedManager", "Snapshot", "states_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,17 @@ class Snapshot:
     tick
         The time when it was last known to be up to date.
     version
-        A number that grows whenever the plugins change.
+        A number that grows whenever the plugins change, apart from being switched on and off.
     revisions
         One of each plugin, enabled or not.
+    switches
+        Whether each is enabled, in the order of registration.
     manager
         The enabled plugins; it runs notify and first-result hooks.
     order
         Hook name -> what answers it, in the order of the calls.
     chains
-        The same for chain hooks, each with its function at hand.
+        The same for chain hooks.
     arrangement
         All plugins in one order, and what moved them away from their numbers.
     """
@@ -43,20 +49,22 @@ class Snapshot:
     tick: int
     version: int
     revisions: tuple[int, ...]
+    switches: tuple[bool, ...]
     manager: OrderedManager
     order: Mapping[str, tuple[BoundHook, ...]]
-    chains: Mapping[str, tuple[tuple[Callable[..., Any], BoundHook], ...]]
+    chains: Mapping[str, Chain]
     arrangement: Arrangement
 
     @classmethod
-    def of(cls, plugins: Sequence[Registered], tick: int, version: int) -> Snapshot:
+    def of(cls, plugins: Sequence[Registered], tick: int, version: int, recorder: Recorder) -> Snapshot:
         """Compile ``plugins``, given in the order of registration."""
-        revisions = tuple(plugin.controls.revision for plugin in plugins)
+        revisions, switches = states_of(plugins)
         arrangement = arrange(plugins)
-        manager = OrderedManager([plugin for plugin in arrangement.plugins if plugin.controls.enabled])
+        enabled = [plugin for plugin in arrangement.plugins if plugin.controls.enabled]
+        manager = OrderedManager(enabled, recorder)
         order = {hook: manager.in_order(hook) for hook in HOOKS}
-        chains = {hook: tuple((bound.call, bound) for bound in order[hook]) for hook in CHAIN_HOOKS}
-        return cls(tick, version, revisions, manager, order, chains, arrangement)
+        chains = {hook: Chain.of(order[hook]) for hook in CHAIN_HOOKS}
+        return cls(tick, version, revisions, switches, manager, order, chains, arrangement)
 
     @property
     def hook(self) -> pluggy.HookRelay:
@@ -75,13 +83,16 @@ class OrderedManager(pluggy.PluginManager):
     ----------
     plugins
         In the order of calls.
+    recorder
+        Counts the calls.
     """
 
-    def __init__(self, plugins: Sequence[Registered]) -> None:
+    def __init__(self, plugins: Sequence[Registered], recorder: Recorder) -> None:
         super().__init__(hookspecs.PROJECT_NAME)
         self.add_hookspecs(hookspecs)
+        self._recorder = recorder
         for plugin in reversed(plugins):
-            self.register(_Functions(plugin.hooks), name=plugin.name)
+            self.register(_Functions(plugin.hooks, recorder), name=plugin.name)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         """The options of one function, without its wishes for a place."""
@@ -94,31 +105,58 @@ class OrderedManager(pluggy.PluginManager):
         implementations = getattr(self.hook, hook).get_hookimpls()
         return tuple(implementation.plugin.hooks[hook] for implementation in reversed(implementations))
 
+    def call_one(self, bound: BoundHook, *arguments: Any) -> Any:
+        """Call one hook of one plugin, as if it were alone."""
+        return _plain(bound, self._recorder)(*arguments)
+
+
+def states_of(plugins: Sequence[Registered]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """What can change about plugins without the manager: their revisions, and whether they are enabled."""
+    revisions = tuple(plugin.controls.revision for plugin in plugins)
+    return revisions, tuple(plugin.controls.enabled for plugin in plugins)
+
 
 class _Functions:
     """A plugin as pluggy sees it: functions with the names and the signatures of hooks."""
 
-    def __init__(self, hooks: Mapping[str, BoundHook]) -> None:
+    def __init__(self, hooks: Mapping[str, BoundHook], recorder: Recorder) -> None:
         self.hooks = hooks
         for hook, bound in hooks.items():
-            setattr(self, hook, _around(bound) if bound.is_wrapper else _plain(bound))
+            setattr(self, hook, _around(bound) if bound.is_wrapper else _plain(bound, recorder))
 
 
-def _plain(bound: BoundHook) -> Callable[..., Any]:
+def _plain(bound: BoundHook, recorder: Recorder) -> Callable[..., Any]:
     """A function whose errors name the plugin; pluggy finds the hook's signature behind ``wraps``."""
+    check = ANSWERS.get(bound.hook)
 
     @functools.wraps(getattr(hookspecs, bound.hook))
     def plain(*arguments: Any) -> Any:
+        start = time.perf_counter()
         try:
-            return bound.call(*arguments)
+            answer = bound.call(*arguments)
+            if check is not None and answer is not None:
+                check(bound, answer, *arguments)
         except Exception as error:  # noqa: BLE001 - the boundary to foreign code
-            bound.blame(error)
+            if not _may_fail(bound, error, recorder):
+                bound.blame(error)
+            return None
+        finally:
+            recorder.note_call((bound, time.perf_counter() - start))
+        return answer
 
     return plain
 
 
+def _may_fail(bound: BoundHook, error: Exception, recorder: Recorder) -> bool:
+    """Whether an error can be passed over, as if the plugin had not been called; if so, it is counted."""
+    policy = bound.policy
+    if policy.kind != "skip_plugin" or not bound.is_own(error):
+        return False
+    return recorder.skip(bound, error, "call", policy.limit)
+
+
 def _around(bound: BoundHook) -> Callable[..., Generator[Any, Any, Any]]:
-    """The same for a wrapper, which yields to let the others run."""
+    """The same for a wrapper, which yields to let the others run: not timed, and never passed over."""
 
     @functools.wraps(getattr(hookspecs, bound.hook))
     def around(*arguments: Any) -> Generator[Any, Any, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cellmap_data.errors import PluginError, message
 from cellmap_data.plugins.binding import Author
+from cellmap_data.plugins.failures import FailurePolicy
 from cellmap_data.plugins.inspection import Registered, examine
 
 __all__ = ["pack", "unpack"]
@@ -39,6 +40,7 @@ class _Recipe:
     author: Author
     priority: int
     enabled: bool
+    policy: FailurePolicy
     before: tuple[str, ...]
     after: tuple[str, ...]
 
@@ -46,13 +48,13 @@ class _Recipe:
     def of(cls, registered: Registered) -> _Recipe:
         plugin, controls = registered.plugin, registered.controls
         portable = _Module(plugin) if isinstance(plugin, ModuleType) else plugin
-        wishes = registered.before, registered.after
-        return cls(portable, registered.author, controls.priority, controls.enabled, *wishes)
+        states = controls.priority, controls.enabled, registered.policy
+        return cls(portable, registered.author, *states, registered.before, registered.after)
 
     def make(self) -> Registered:
         registered = examine(self.plugin, self.author)
         registered.controls.priority, registered.controls.enabled = self.priority, self.enabled
-        return replace(registered, before=self.before, after=self.after)
+        return replace(registered.failing(self.policy), before=self.before, after=self.after)
 
 
 def pack(plugins: Sequence[Registered]) -> bytes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cellmap_data.account import Account
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,9 +16,20 @@ if TYPE_CHECKING:
 
     from cellmap_data.buffers import BatchSpec, SlotProvider
     from cellmap_data.plugins.manager import PluginManager
+    from cellmap_data.plugins.ordering import Snapshot
     from cellmap_data.storage import ArrayReader
 
-__all__ = ["PluginRelay"]
+__all__ = ["PluginRelay", "Switchboard"]
+
+
+class Switchboard(Protocol):
+    """Tells other processes which plugins are on, one flag for each in the order of registration."""
+
+    def write(self, states: Sequence[bool]) -> None:
+        """Show these states from now on."""
+
+    def read(self) -> Sequence[bool] | None:
+        """The states; None if nothing was written since this process last read them."""
 
 
 class PluginRelay:
@@ -35,93 +49,128 @@ class PluginRelay:
         From every method that calls a hook: a plugin raised, or returned None from a chain hook.
     """
 
-    __slots__ = ("__weakref__", "_manager")
+    __slots__ = ("__weakref__", "_manager", "_now")
 
-    def __init__(self, manager: PluginManager) -> None:
+    def __init__(self, manager: PluginManager, pinned: Snapshot | None = None) -> None:
         self._manager = manager
+        self._now = manager.snapshot if pinned is None else lambda: pinned
 
     def __reduce__(self) -> tuple[Callable[[PluginManager], PluginRelay], tuple[PluginManager]]:
         return attrgetter("relay"), (self._manager,)
 
     @property
     def version(self) -> int:
-        """A number that changes with the set, order or state of the plugins."""
-        return self._manager.snapshot().version
+        """A number that changes with the set, order or state of the plugins, but not when one is switched."""
+        return self._now().version
+
+    @property
+    def switches(self) -> Sequence[bool]:
+        """Whether each plugin is enabled, in the order of registration."""
+        return self._now().switches
 
     def answers(self, hook: str) -> bool:
         """Whether any enabled plugin implements a hook."""
-        return bool(self._manager.snapshot().order[hook])
+        return bool(self._now().order[hook])
+
+    def pinned(self) -> PluginRelay:
+        """The same for one batch: what is switched meanwhile concerns later ones."""
+        return PluginRelay(self._manager, self._now())
+
+    def take_account(self) -> Account:
+        """What the plugins cost in this process since the last time, and where they failed."""
+        return self._manager.take_account()
+
+    def publish(self, board: Switchboard) -> None:
+        """Keep a board up to date for as long as it lives."""
+        self._manager.publish(board)
+
+    def follow(self, board: Switchboard) -> None:
+        """Switch the plugins of this process as a board says."""
+        states = board.read()
+        if states is not None:
+            self._manager.switch(states)
 
     def pre_batch(self, dataset: Any, indices: Sequence[int]) -> None:
         """Tell that a batch will be read."""
-        self._manager.snapshot().hook.pre_batch(dataset=dataset, indices=indices)
+        self._now().hook.pre_batch(dataset=dataset, indices=indices)
 
     def load_samples(self, dataset: Any, indices: Sequence[int]) -> Sequence[Any] | None:
         """Ask for the samples of a batch."""
         samples: Sequence[Any] | None
-        samples = self._manager.snapshot().hook.load_samples(dataset=dataset, indices=indices)
+        samples = self._now().hook.load_samples(dataset=dataset, indices=indices)
         return samples
 
     def post_sample(self, sample: Any, index: int, rng: np.random.Generator, is_train: bool) -> Any:
         """Pass a sample through."""
-        chain = self._manager.snapshot().chains["post_sample"]
+        chain, recorder, clock = self._now().chains["post_sample"], self._manager.recorder, time.perf_counter
+        if chain.careful:
+            rest, skippable = (index, rng, is_train), is_train
+            return chain.run(sample, *rest, recorder=recorder, index=index, replaceable=skippable)
+        kind, marks = sample.__class__, [clock()]
         try:
-            for call, bound in chain:
+            for call, bound in chain.answers:
                 returned = call(sample, index, rng, is_train)
-                if returned is None:
-                    bound.blame_for_nothing(index)
+                if returned.__class__ is not kind:
+                    bound.check(returned, sample, index)
                 sample = returned
+                marks.append(clock())
         except Exception as error:  # noqa: BLE001 - the boundary to foreign code
             bound.blame(error, index)
+        recorder.note_chain((chain.answers, marks))
         return sample
 
     def allocate_batch(self, spec: BatchSpec) -> SlotProvider | None:
         """Ask for memory."""
-        provider: SlotProvider | None = self._manager.snapshot().hook.allocate_batch(spec=spec)
+        provider: SlotProvider | None = self._now().hook.allocate_batch(spec=spec)
         return provider
 
     def post_collate(self, batch: Any, device: torch.device, is_train: bool) -> Any:
         """Pass a batch through."""
-        chain = self._manager.snapshot().chains["post_collate"]
+        chain, recorder, clock = self._now().chains["post_collate"], self._manager.recorder, time.perf_counter
+        if chain.careful:
+            return chain.run(batch, device, is_train, recorder=recorder)
+        kind, marks = batch.__class__, [clock()]
         try:
-            for call, bound in chain:
+            for call, bound in chain.answers:
                 returned = call(batch, device, is_train)
-                if returned is None:
-                    bound.blame_for_nothing()
+                if returned.__class__ is not kind:
+                    bound.check(returned, batch)
                 batch = returned
+                marks.append(clock())
         except Exception as error:  # noqa: BLE001 - the boundary to foreign code
             bound.blame(error)
+        recorder.note_chain((chain.answers, marks))
         return batch
 
     def post_batch(self, batch: Mapping[str, Any]) -> None:
         """Tell that the consumer is done with a batch."""
-        self._manager.snapshot().hook.post_batch(batch=batch)
+        self._now().hook.post_batch(batch=batch)
 
     def pre_epoch(self, loader: Any, epoch: int) -> None:
         """Tell that iteration starts."""
-        self._manager.snapshot().hook.pre_epoch(loader=loader, epoch=epoch)
+        self._now().hook.pre_epoch(loader=loader, epoch=epoch)
 
     def post_epoch(self, loader: Any, epoch: int) -> None:
         """Tell that iteration ended."""
-        self._manager.snapshot().hook.post_epoch(loader=loader, epoch=epoch)
+        self._now().hook.post_epoch(loader=loader, epoch=epoch)
 
     def setup_worker(self, worker_id: int, num_workers: int, seed: int) -> None:
-        """Tell that this worker process has started."""
-        self._manager.snapshot().hook.setup_worker(worker_id=worker_id, num_workers=num_workers, seed=seed)
+        """Tell that this worker process has started; who is switched on later is told then."""
+        self._manager.life.begin(self._now(), worker_id, num_workers, seed)
 
     def teardown_worker(self, worker_id: int) -> None:
-        """Tell that this worker process is about to end."""
-        self._manager.snapshot().hook.teardown_worker(worker_id=worker_id)
+        """Tell all that were set up that this worker process is about to end."""
+        self._manager.life.end(self._now(), worker_id)
 
     def open_array(self, uri: str, context: Any) -> ArrayReader | None:
         """Ask for a reader."""
-        reader: ArrayReader | None = self._manager.snapshot().hook.open_array(uri=uri, context=context)
+        reader: ArrayReader | None = self._now().hook.open_array(uri=uri, context=context)
         return reader
 
     def add_spatial_transforms(self, table: dict[str, Any]) -> None:
         """Have entries put into the table of spatial transforms."""
-        self._manager.snapshot().hook.add_spatial_transforms(table=table)
+        self._now().hook.add_spatial_transforms(table=table)
 
     def add_commands(self, app: typer.Typer) -> None:
         """Have commands put into the command line."""
-        self._manager.snapshot().hook.add_commands(app=app)
+        self._now().hook.add_commands(app=app)

@@ -1,6 +1,6 @@
 """Which sample comes when, and which random numbers it gets: all of it arithmetic on (seed, epoch, k)."""
 
-from cellmap_data.sampler.draws import Draw, SampleIndex, Stream, generator_for
+from cellmap_data.sampler.draws import Draw, SampleIndex, Stream, generator_for, replacement
 from cellmap_data.sampler.orders import Order, SequentialOrder, ShuffledOrder
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "ShuffledOrder",
     "Stream",
     "generator_for",
+    "replacement",
 ]

@@ -23,6 +23,7 @@ class Stream(IntEnum):
     SPATIAL = 1
     VALUE = 2
     POST_SAMPLE = 3
+    REPLACEMENT = 4
 
 
 class Draw(NamedTuple):
@@ -88,3 +89,9 @@ def generator_for(draw: Draw, stream: Stream) -> np.random.Generator:
         "uinteger": 0,
     }
     return pair[1]
+
+
+def replacement(index: SampleIndex, size: int) -> SampleIndex:
+    """The next attempt at a draw: any of ``size`` positions, each equally likely, and new random numbers."""
+    draw = index.draw._replace(attempt=index.draw.attempt + 1)
+    return SampleIndex(int(generator_for(draw, Stream.REPLACEMENT).integers(size)), draw)

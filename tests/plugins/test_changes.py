@@ -32,12 +32,13 @@ CHANGES = {
 
 @pytest.mark.parametrize(("change", "after"), CHANGES.values(), ids=CHANGES)
 def test_a_change_acts_from_the_next_call(manager, change, after):
-    """And the relay's version tells that copies in other processes are out of date."""
+    """And the relay tells that copies in other processes are out of date, or need to be switched."""
     assert run(manager) == ["a", "b"]
-    version = manager.relay.version
+    version, switches = manager.relay.version, manager.relay.switches
     change(manager)
     assert run(manager) == after
-    assert manager.relay.version > version
+    switched = len(manager.relay.switches) == 2 and manager.relay.switches != switches
+    assert (manager.relay.version > version) is not switched
 
 
 def test_enabling_undoes_disabling(manager):

@@ -11,7 +11,7 @@ from cellmap_data.errors import ConfigurationError, PluginRegistrationError, Unk
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin, PluginManager
 from tests.plugins import module_plugin
-from tests.plugins.actors import Answers, Appends, Marked, run
+from tests.plugins.actors import Answers, Appends, Marked, Reader, run
 
 
 def make_marked():
@@ -243,10 +243,11 @@ def test_the_first_answer_counts():
     """Plugins are asked in order until one answers; none is None."""
     manager = PluginManager()
     assert manager.execute_hook("open_array", "a.zarr", None) is None
-    manager.register_plugin(Answers("late", "late", 1))
+    late, early = Reader(), Reader()
+    manager.register_plugin(Answers(late, "late", 1))
     manager.register_plugin(Answers(None, "silent", 3))
-    manager.register_plugin(Answers("early", "early", 2))
-    assert manager.execute_hook("open_array", "a.zarr", None) == "early"
+    manager.register_plugin(Answers(early, "early", 2))
+    assert manager.execute_hook("open_array", "a.zarr", None) is early
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""What the answer to a first-result hook must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cellmap_data.plugins.binding import BoundHook
+
+__all__ = ["ANSWERS"]
+
+
+def _samples(bound: BoundHook, answer: Any, dataset: Any, indices: Sequence[int]) -> None:  # noqa: ARG001
+    is_sequence = hasattr(answer, "__len__") and hasattr(answer, "__getitem__")
+    if not is_sequence or isinstance(answer, Mapping):
+        bound.refuse(expected="a list with one sample for each index, or None", got=_kind(answer))
+    if len(answer) != len(indices):
+        bound.refuse(expected=f"{len(indices)} samples, one for each index", got=f"{len(answer)} samples")
+
+
+def _offering(what: str, *names: str) -> Callable[..., None]:
+    def check(bound: BoundHook, answer: Any, *_: Any) -> None:
+        missing = [name for name in names if not hasattr(answer, name)]
+        if missing:
+            bound.refuse(expected=what, got=f"{_kind(answer)}, which has no {', '.join(missing)}")
+
+    return check
+
+
+def _kind(answer: Any) -> str:
+    return f"{type(answer).__module__}.{type(answer).__qualname__}"
+
+
+ANSWERS: Mapping[str, Callable[..., None]] = {
+    "allocate_batch": _offering("a cellmap_data.buffers.SlotProvider, or None", "take", "lease", "memory"),
+    "load_samples": _samples,
+    "open_array": _offering(
+        "a cellmap_data.storage.ArrayReader, or None", "shape", "dtype", "read", "read_into"
+    ),
+}
+"""Hook name -> raises HookError for an answer that nobody could use: ``(bound, answer, *arguments)``."""

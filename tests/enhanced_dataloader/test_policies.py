@@ -1,0 +1,123 @@
+"""Plugins that may fail: what a loader delivers instead, and what it says about it."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+
+from cellmap_data import EnhancedCellMapDataLoader
+from cellmap_data.errors import HookError, SkippedWarning
+from cellmap_data.hookspecs import hookimpl
+from tests.toy import EXECUTORS, Toy, executor_id, is_right, seeded
+
+BAD = {3, 7, 11}
+
+executors = pytest.mark.parametrize("options", EXECUTORS, ids=executor_id)
+
+
+class Choosy:
+    """Fails on some indices, and says what it was asked about."""
+
+    name = "choosy"
+
+    def __init__(self, bad=BAD):
+        self.bad = set(bad)
+
+    @hookimpl
+    def post_sample(self, sample, index):
+        if int(sample["idx"]) in self.bad:
+            raise ValueError(f"no membrane in {index}")
+        return sample | {"seen": torch.tensor(int(index))}
+
+
+def epoch_of(policy, options, bad=BAD, **more):
+    loader = EnhancedCellMapDataLoader(Toy(20), batch_size=4, rng=seeded(), **options, **more)
+    loader.plugin_manager.register_plugin(Choosy(bad), on_error=policy)
+    with loader:
+        return loader, [{key: value.clone() for key, value in batch.items()} for batch in loader]
+
+
+def flat(batches):
+    return [index for batch in batches for index in batch["idx"].tolist()]
+
+
+@pytest.mark.executor
+@executors
+def test_a_skipped_sample_is_replaced_by_another_draw(options):
+    """The others stay, the new ones are whole and the same for every executor; the end tells the count."""
+    with pytest.warns(SkippedWarning, match=r"epoch 0: plugin 'choosy' failed \d times in post_sample"):
+        loader, batches = epoch_of("skip_sample", options)
+    with pytest.warns(SkippedWarning):
+        _, reference = epoch_of("skip_sample", {"num_workers": 0, "enable_prefetch": False})
+    _, clean = epoch_of("raise", {"num_workers": 0}, bad=())
+    assert all(is_right(batch) for batch in batches)
+    indices = [batch["idx"].tolist() for batch in batches]
+    assert indices == [batch["idx"].tolist() for batch in reference]
+    assert all(torch.equal(a["noise"], b["noise"]) for a, b in zip(batches, reference, strict=True))
+    for kept, was in zip(flat(batches), flat(clean), strict=True):
+        assert kept not in BAD
+        assert kept == was or was in BAD
+    assert all(torch.equal(batch["seen"], batch["idx"]) for batch in batches)
+    skipped = loader.report().account.skipped["choosy", "post_sample"]
+    assert skipped.count >= len(BAD)
+    assert "no membrane in" in skipped.first
+
+
+class Erratic:
+    """Fails at every third call for which ``idx`` is even."""
+
+    name = "erratic"
+
+    @hookimpl
+    def post_sample(self, sample):
+        if int(sample["idx"]) % 3 == 0:
+            raise ValueError("a third is bad")
+        return sample | {"x": sample["x"] + 1000}
+
+
+@pytest.mark.executor
+@executors
+def test_a_skipped_plugin_leaves_the_sample_to_the_others(options):
+    """Every sample comes, changed by the plugin or not."""
+    loader = EnhancedCellMapDataLoader(Toy(20), batch_size=4, **options)
+    loader.plugin_manager.register_plugin(Erratic(), on_error="skip_plugin(limit=100)")
+    with (
+        loader,
+        pytest.warns(SkippedWarning, match="failed 7 times in post_sample; each time the call was left"),
+    ):
+        batches = [{key: value.clone() for key, value in batch.items()} for batch in loader]
+    for batch in batches:
+        whole = batch["idx"] + torch.where(batch["idx"] % 3 == 0, 0, 1000)
+        assert (batch["x"] == whole.view(-1, 1, 1, 1, 1)).all()
+    assert sorted(flat(batches)) == list(range(20))
+
+
+@pytest.mark.executor
+@executors
+def test_the_limit_holds_for_all_workers_together(options):
+    """However the failures are spread, the epoch ends soon after there are more than allowed."""
+    loader = EnhancedCellMapDataLoader(Toy(60), batch_size=2, **options)
+    loader.plugin_manager.register_plugin(Erratic(), on_error="skip_plugin(limit=5)")
+    with loader, warnings.catch_warnings(), pytest.raises(HookError, match="'erratic' failed"):
+        warnings.simplefilter("ignore", SkippedWarning)
+        list(loader)
+    assert 5 <= loader.report().account.skipped["erratic", "post_sample"].count <= 20
+
+
+@executors
+def test_a_plugin_that_fails_on_everything_ends_the_search(options):
+    """No sample can come in place of one if all are bad: that is an error, not an endless loop."""
+    with warnings.catch_warnings(), pytest.raises(HookError, match="choosy") as caught:
+        warnings.simplefilter("ignore", SkippedWarning)
+        epoch_of("skip_sample", options, bad=range(20))
+    assert any("16 other samples" in note for note in caught.value.__notes__)
+
+
+def test_validation_does_not_skip():
+    """A validation sample is not replaced by another one."""
+    loader = EnhancedCellMapDataLoader(Toy(20), batch_size=4, is_train=False)
+    loader.plugin_manager.register_plugin(Choosy(), on_error="skip_sample")
+    with pytest.raises(HookError, match=r"sample 3"):
+        list(loader)
