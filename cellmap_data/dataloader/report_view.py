@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from cellmap_data.dataloader.report import Report
@@ -38,15 +39,15 @@ def as_rich(report: Report) -> RenderableType:
         for column in table.columns:
             made.add_column(column, justify="right" if column in table.numbers else "left")
         for row in table.rows:
-            made.add_row(*row)
+            made.add_row(*map(Text, row))  # names and messages may look like markup
         parts.append(made)
-    return Group(*parts, _counts(report), report.bottleneck)
+    return Group(*parts, Text(_counts(report)), Text(report.bottleneck))
 
 
 def as_text(report: Report) -> str:
     """The same without colours."""
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
-    console.print(as_rich(report), markup=False, highlight=False)
+    console.print(as_rich(report))
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()).strip("\n")
 

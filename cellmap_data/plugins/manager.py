@@ -25,6 +25,7 @@ from cellmap_data.plugins.recipe import pack, unpack
 from cellmap_data.plugins.recorder import Recorder
 from cellmap_data.plugins.refusals import nearest, refusal
 from cellmap_data.plugins.relay import PluginRelay, Switchboard
+from cellmap_data.plugins.tracing import traced, wanted
 from cellmap_data.plugins.worker_life import WorkerLife
 
 __all__ = ["PluginManager"]
@@ -45,19 +46,34 @@ class PluginManager:
         Counts what the plugins cost in this process.
     life
         What happened to the plugins in this process, if it is a worker.
+    tracing
+        Whether every call of a hook is told on stderr, with shapes and dtypes but without values; True from
+        the start if CELLMAP_DATA_TRACE is set. Workers obey from their start on.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._plugins: tuple[Registered, ...] = ()
         self.recorder = Recorder()
+        self._tracing = wanted()
         self._snapshot = Snapshot.of((), CHANGES.ticks, 0, self.recorder)
         self._boards: weakref.WeakSet[Any] = weakref.WeakSet()
         self.life = WorkerLife()
         self.relay = PluginRelay(self)
 
-    def __reduce__(self) -> tuple[Callable[[bytes], PluginManager], tuple[bytes]]:
-        return _rebuild, (pack(self._plugins),)
+    def __reduce__(self) -> tuple[Callable[[bytes, bool], PluginManager], tuple[bytes, bool]]:
+        return _rebuild, (pack(self._plugins), self._tracing)
+
+    @property
+    def tracing(self) -> bool:
+        """Whether every call of a hook is told on stderr."""
+        return self._tracing
+
+    @tracing.setter
+    def tracing(self, value: bool) -> None:
+        with self._lock:
+            self._tracing = bool(value)
+            self._replace(self._plugins)
 
     def register_plugin(
         self,
@@ -279,7 +295,7 @@ class PluginManager:
 
     def _replace(self, plugins: tuple[Registered, ...]) -> None:
         """Compile first: if that fails, nothing has changed."""
-        self._snapshot = Snapshot.of(plugins, CHANGES.ticks, self._snapshot.version + 1, self.recorder)
+        self._snapshot = self._compiled(plugins, CHANGES.ticks, self._snapshot.version + 1)
         self._plugins = plugins
 
     def _refreshed(self) -> Snapshot:
@@ -290,8 +306,16 @@ class PluginManager:
                 self._snapshot = replace(known, tick=tick)
             else:
                 version = known.version + (revisions != known.revisions)
-                self._snapshot = Snapshot.of(self._plugins, tick, version, self.recorder)
+                self._snapshot = self._compiled(self._plugins, tick, version)
             return self._snapshot
+
+    def _compiled(self, plugins: tuple[Registered, ...], tick: int, version: int) -> Snapshot:
+        if self._tracing:
+            plugins = tuple(
+                replace(plugin, hooks={hook: traced(bound) for hook, bound in plugin.hooks.items()})
+                for plugin in plugins
+            )
+        return Snapshot.of(plugins, tick, version, self.recorder)
 
     def _find(self, name: str) -> Registered:
         for plugin in self._plugins:
@@ -308,8 +332,9 @@ def _known(hook: str) -> str:
     return hook
 
 
-def _rebuild(packed: bytes) -> PluginManager:
+def _rebuild(packed: bytes, tracing: bool) -> PluginManager:
     manager = PluginManager()
+    manager._tracing = tracing
     for plugin in unpack(packed):
         manager.add(plugin)
     return manager

@@ -1,0 +1,132 @@
+"""What a loader says about its work."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from rich.console import Console
+
+from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
+from cellmap_data.account import Account, Cost, Skipped
+from cellmap_data.dataloader.bottleneck import bottleneck
+from cellmap_data.dataloader.report import STAGES, Report
+from cellmap_data.hookspecs import hookimpl
+from tests.toy import EXECUTORS, Toy, executor_id
+
+
+class Naps:
+    """Sleeps in a hook of a sample and in one of a batch."""
+
+    name = "naps"
+
+    @hookimpl
+    def post_sample(self, sample):
+        time.sleep(0.01)
+        return sample
+
+    @hookimpl
+    def post_collate(self, batch):
+        time.sleep(0.005)
+        return batch
+
+
+@pytest.mark.executor
+@pytest.mark.parametrize("options", EXECUTORS, ids=executor_id)
+def test_every_call_of_every_plugin_is_counted(options):
+    """Whichever thread or process it ran in; the sleep is in the seconds of the plugin and of the stage."""
+    with EnhancedCellMapDataLoader(Toy(20), batch_size=2, plugins=[Naps()], **options) as loader:
+        for _ in range(2):
+            assert len(list(loader)) == 10
+        report = loader.report()
+    costs = report.account.costs
+    assert {key: costs[key].calls for key in [("naps", "post_sample"), ("naps", "post_collate")]} == {
+        ("naps", "post_sample"): 40,
+        ("naps", "post_collate"): 20,
+    }
+    assert costs["augmentation", "post_sample"].calls == 40
+    assert costs["naps", "post_sample"].seconds >= 0.4
+    assert costs["naps", "post_collate"].seconds >= 0.1
+    assert report.seconds["post_sample"] >= 0.4
+    assert report.batches == 20
+
+
+def example() -> Report:
+    report = Report(num_workers=2, batches=4)
+    report.seconds |= {"read": 3.0, "wait": 1.0, "step": 1.0, "post_collate": 0.1}
+    report.account = Account(
+        {("acme.<denoise>", "post_sample"): Cost(8, 0.5)},
+        {("acme.<denoise>", "post_sample"): Skipped("sample", 3, None, "ValueError: no [bold] membrane")},
+    )
+    return report
+
+
+def test_as_text_it_has_every_number_and_every_name():
+    """And nothing that looks like markup is lost."""
+    text = str(example())
+    assert all(stage in text for stage in STAGES)
+    for word in ["acme.<denoise>", "62.500", "no [bold] membrane", "4 batches", example().bottleneck]:
+        assert word in " ".join(text.split()), text
+
+
+def test_for_rich_and_for_notebooks_it_is_a_table():
+    """With names escaped where they could be taken for markup."""
+    console = Console(width=120)
+    with console.capture() as printed:
+        console.print(example())
+    assert "no [bold] membrane" in printed.get()
+    html = example()._repr_html_()
+    assert html.count("<table>") == 3
+    assert "acme.&lt;denoise&gt;" in html
+    assert "<denoise>" not in html
+
+
+def test_as_a_dictionary_it_goes_into_json():
+    """For whoever logs it."""
+    assert json.loads(json.dumps(example().as_dict())) == {
+        "num_workers": 2,
+        "batches": 4,
+        "outside_slots": 0,
+        "stages": dict.fromkeys(STAGES, 0.0) | {"read": 3.0, "wait": 1.0, "step": 1.0, "post_collate": 0.1},
+        "plugins": [{"plugin": "acme.<denoise>", "hook": "post_sample", "calls": 8, "seconds": 0.5}],
+        "skipped": [
+            {
+                "plugin": "acme.<denoise>",
+                "hook": "post_sample",
+                "what": "sample",
+                "count": 3,
+                "first": "ValueError: no [bold] membrane",
+            }
+        ],
+        "bottleneck": example().bottleneck,
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "costs", "workers", "words"),
+    [
+        ({}, {}, 0, ["Nothing has been delivered"]),
+        ({"wait": 0.1, "step": 9.9}, {}, 0, ["keep up", "99%"]),
+        ({"wait": 5, "step": 5, "read": 9}, {}, 0, ["waited 50%", "reading", "num_workers=2"]),
+        ({"wait": 5, "step": 5, "read": 9}, {}, 4, ["more workers than 4", "set_cache_budget"]),
+        ({"wait": 5, "step": 5, "transform": 9, "read": 1}, {}, 2, ["90%", "value transforms"]),
+        ({"wait": 5, "step": 5, "collate": 9}, {}, 2, ["making batches", "read_batch"]),
+        ({"wait": 5, "read": 1}, {("blur", "post_sample"): 3}, 2, ["waited 100%", "75%", "plugin 'blur'"]),
+        ({"wait": 1, "post_collate": 5, "step": 4}, {("flip", "post_collate"): 3}, 2, ["50%", "'flip'"]),
+    ],
+    ids=["nothing", "fine", "threads", "workers", "transforms", "collate", "plugin", "consumer"],
+)
+def test_the_bottleneck_is_named(seconds, costs, workers, words):
+    """With its share of the time, and what to do about it."""
+    account = Account({key: Cost(1, value) for key, value in costs.items()})
+    sentence = bottleneck(seconds, account, workers)
+    assert all(word in sentence for word in words), sentence
+
+
+def test_the_plain_loader_reports_too():
+    """Without plugins there is no table of them."""
+    loader = CellMapDataLoader(Toy(4), batch_size=2)
+    list(loader)
+    assert "Plugins" not in str(loader.report())
+    assert loader.report().batches == 2
