@@ -27,6 +27,7 @@ unit: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.hooks
 
 # The earlier package, to compare with: it does not fit into the same environment.
 bench-peers: $(PEER)/.installed

@@ -66,7 +66,7 @@ def _advice(what: str, num_workers: int) -> str:
         else f"more workers than {num_workers} may help while there are cores to spare"
     )
     more = {
-        _READING: "so does a larger cellmap_data.storage.set_cache_budget(...) if the same chunks come again",
+        _READING: "so may a larger cellmap_data.storage.set_cache_budget(...) if the same chunks come again",
         _COLLATING: "a dataset with read_batch has nothing to copy here",
     }
     return f"{processes}; {more.get(what, 'else make it cheaper')}"

@@ -58,11 +58,36 @@ class SampleIndex(int):
         return SampleIndex(index, self.draw)
 
 
-class _ThreadGenerators(threading.local):
-    """One Philox for each stream and thread: resetting a counter costs a third of making a generator."""
+class _Counted:
+    """A generator whose counter can be set; the description of its state is kept, for making one is slow."""
 
     def __init__(self) -> None:
-        self.of: dict[Stream, tuple[np.random.Philox, np.random.Generator]] = {}
+        self._philox = np.random.Philox(key=0)
+        self.generator = np.random.Generator(self._philox)
+        self._counter = np.zeros(4, dtype=np.uint64)
+        self._key = np.zeros(2, dtype=np.uint64)
+        self._state: dict[str, Any] = {
+            "bit_generator": "Philox",
+            "state": {"counter": self._counter, "key": self._key},
+            "buffer": np.zeros(4, dtype=np.uint64),
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+
+    def set(self, draw: Draw, stream: Stream) -> None:
+        """Go to the beginning of a draw's random numbers; the lowest word of the counter stays 0."""
+        counter, key = self._counter, self._key
+        key[0], key[1] = draw.seed & _WORD, stream
+        counter[1], counter[2], counter[3] = draw.k & _WORD, draw.epoch & _WORD, draw.attempt & _WORD
+        self._philox.state = self._state
+
+
+class _ThreadGenerators(threading.local):
+    """One generator for each stream and thread: setting a counter costs a third of making one."""
+
+    def __init__(self) -> None:
+        self.of: dict[Stream, _Counted] = {}
 
 
 _generators = _ThreadGenerators()
@@ -74,21 +99,11 @@ def generator_for(draw: Draw, stream: Stream) -> np.random.Generator:
     The object is reused by the next call with the same stream in the same thread: draw what you need before
     asking for another.
     """
-    pair = _generators.of.get(stream)
-    if pair is None:
-        philox = np.random.Philox(key=0)
-        pair = _generators.of[stream] = philox, np.random.Generator(philox)
-    key = np.array([draw.seed & _WORD, int(stream)], dtype=np.uint64)
-    counter = np.array([0, draw.k & _WORD, draw.epoch & _WORD, draw.attempt & _WORD], dtype=np.uint64)
-    pair[0].state = {
-        "bit_generator": "Philox",
-        "state": {"counter": counter, "key": key},
-        "buffer": np.zeros(4, dtype=np.uint64),
-        "buffer_pos": 4,
-        "has_uint32": 0,
-        "uinteger": 0,
-    }
-    return pair[1]
+    counted = _generators.of.get(stream)
+    if counted is None:
+        counted = _generators.of[stream] = _Counted()
+    counted.set(draw, stream)
+    return counted.generator
 
 
 def replacement(index: SampleIndex, size: int) -> SampleIndex:
