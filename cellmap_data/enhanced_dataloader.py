@@ -10,7 +10,7 @@ import torch
 from cellmap_data.dataloader import CellMapDataLoader, HookRelay
 from cellmap_data.dataloader.loader import SamplerLike
 from cellmap_data.device.device_manager import DeviceManager
-from cellmap_data.errors import PluginError, message
+from cellmap_data.errors import ConfigurationError, PluginError, message
 from cellmap_data.plugins import PluginManager, PluginRelay, build_manager
 
 __all__ = ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"]
@@ -30,7 +30,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
     iterations_per_epoch
         Batches of an epoch; None = every position once.
     enable_plugins
-        False makes this the plain loader.
+        False makes this the plain loader; ``plugins`` must then be empty.
     enable_prefetch, enable_augmentation, enable_device_transfer, enable_memory_optimization
         Switches of the built-in plugins.
     max_prefetch
@@ -38,8 +38,8 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
     transforms
         What the augmentation plugin runs: callables on a sample, or a mapping from key to callables.
     plugins
-        More plugins, one or several: entry-point names (``"no:name"`` leaves one out), ``{name: options}``,
-        plugin objects.
+        More plugins, one or several: names of entry points, or of distributions that offer one plugin
+        (``"no:name"`` leaves one out), ``{name: options}``, plugin objects.
     **torch_options
         As for :class:`~cellmap_data.CellMapDataLoader`.
 
@@ -93,7 +93,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             "memory_optimization": enable_memory_optimization,
         }
         self._transforms = transforms
-        self._more_plugins = [plugins] if isinstance(plugins, str | Mapping) else list(plugins)
+        self._more_plugins = _listed(plugins, enable_plugins)
         super().__init__(
             dataset,
             classes,
@@ -213,6 +213,22 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
 
     def _window(self) -> int:
         return self.max_prefetch
+
+
+def _listed(plugins: str | Mapping[str, Any] | Iterable[Any], enabled: bool) -> list[Any]:
+    """The plugins as a list; refused if there are any and the loader would drop them."""
+    listed = [plugins] if isinstance(plugins, str | Mapping) else list(plugins)
+    if listed and not enabled:
+        raise ConfigurationError(
+            message(
+                "plugins are given and switched off",
+                expected="plugins, or enable_plugins=False",
+                got=f"plugins={listed!r} and enable_plugins=False",
+                hint="leave one of the two out; to run a program without its plugins set "
+                "CELLMAP_DATA_DISABLE_PLUGINS=1",
+            )
+        )
+    return listed
 
 
 def _within(dataset: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ import torch
 from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.enhanced_dataloader import CellMapDataLoaderWithPlugins
-from cellmap_data.errors import HookError, PluginError, UnknownPluginError
+from cellmap_data.errors import ConfigurationError, HookError, PluginError, UnknownPluginError
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin
 from tests.toy import EXECUTORS, Slow, Toy, executor_id, is_right, seeded
@@ -65,6 +65,15 @@ def test_without_plugins_it_is_the_plain_loader():
         loader.add_plugin(CustomPlugin())
     with pytest.raises(PluginError, match="enable_plugins=False"):
         loader.remove_plugin("custom")
+
+
+@pytest.mark.parametrize(
+    "plugins", ["no:prefetch", [CustomPlugin()], {"acme": {}}], ids=["name", "object", "options"]
+)
+def test_plugins_that_would_be_dropped_are_an_error(plugins):
+    """Nobody trains for a week without the plugin that they named."""
+    with pytest.raises(ConfigurationError, match="enable_plugins=False"):
+        EnhancedCellMapDataLoader(Toy(), enable_plugins=False, plugins=plugins)
 
 
 @pytest.mark.executor
