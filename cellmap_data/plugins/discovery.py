@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from importlib_metadata import EntryPoint, entry_points
+from packaging.utils import canonicalize_name
 
 from cellmap_data.errors import UnknownPluginError, message
 from cellmap_data.hookspecs import ENTRY_POINT_GROUP
 from cellmap_data.plugins.binding import Author
 from cellmap_data.plugins.refusals import nearest, refusal
 
-__all__ = ["Catalogue", "author_of_entry", "find", "installed", "load"]
+__all__ = ["Catalogue", "author_of_entry", "find", "installed", "load", "meant_by", "only"]
 
 Catalogue = Mapping[str, Sequence[EntryPoint]]
 """Name -> the entry points of that name; more than one is a conflict between distributions."""
@@ -26,22 +27,63 @@ def installed() -> Catalogue:
     return catalogue
 
 
-def find(name: str, catalogue: Catalogue) -> EntryPoint:
-    """The entry point of a name.
+def meant_by(name: str, catalogue: Catalogue) -> Sequence[EntryPoint]:
+    """The entry points of a name, or else the only one of the distribution that has the name.
+
+    Distributions are compared as pip does: case, hyphens, underscores and dots make no difference. More than
+    one entry point is a conflict, see :func:`only`.
 
     Raises
     ------
     UnknownPluginError
-        When there is none.
-    PluginRegistrationError
-        When several distributions offer it.
+        When there is none, or it is a distribution that offers several plugins.
     """
-    if name not in catalogue:
+    if name in catalogue:
+        return catalogue[name]
+    packages = _by_distribution(catalogue)
+    offered = packages.get(canonicalize_name(name), [])
+    if len(offered) == 1:
+        return offered
+    if not offered:
         place = f"entry points of the group {ENTRY_POINT_GROUP}"
-        raise UnknownPluginError(
-            message(f"no plugin named {name!r} is installed", place=place, hint=nearest(name, catalogue))
+        hint = nearest(name, [*catalogue, *(each for each, entries in packages.items() if len(entries) == 1)])
+        raise UnknownPluginError(message(f"no plugin named {name!r} is installed", place=place, hint=hint))
+    names = sorted(entry.name for entry in offered)
+    raise UnknownPluginError(
+        message(
+            f"{name!r} is a distribution that offers several plugins",
+            place=author_of_entry(offered[0]).distribution,
+            expected="the name of a plugin, or of a distribution that offers one",
+            got=", ".join(names),
+            hint=f"name those you mean: plugins={names}",
         )
-    entry, *others = sorted(catalogue[name], key=lambda each: str(author_of_entry(each)))
+    )
+
+
+def _by_distribution(catalogue: Catalogue) -> dict[str, list[EntryPoint]]:
+    """Normalised name of each distribution -> its entry points."""
+    packages: dict[str, list[EntryPoint]] = {}
+    for entries in catalogue.values():
+        for entry in entries:
+            if entry.dist:
+                packages.setdefault(canonicalize_name(entry.dist.name), []).append(entry)
+    return packages
+
+
+def find(name: str, catalogue: Catalogue) -> EntryPoint:
+    """The one entry point that a name means; raises what :func:`meant_by` and :func:`only` raise."""
+    return only(meant_by(name, catalogue))
+
+
+def only(entries: Sequence[EntryPoint]) -> EntryPoint:
+    """The entry point, if no other has its name.
+
+    Raises
+    ------
+    PluginRegistrationError
+        When several distributions offer a plugin of that name.
+    """
+    entry, *others = sorted(entries, key=lambda each: str(author_of_entry(each)))
     if others:
         got = "; ".join(str(author_of_entry(each)) for each in (entry, *others))
         names = " or ".join(each.dist.name for each in (entry, *others) if each.dist)

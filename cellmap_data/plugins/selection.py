@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from importlib_metadata import EntryPoint
 
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.plugins.construction import construct
-from cellmap_data.plugins.discovery import author_of_entry, find, installed, load
+from cellmap_data.plugins.discovery import author_of_entry, installed, load, meant_by, only
 from cellmap_data.plugins.inspection import examine
 from cellmap_data.plugins.manager import PluginManager
 from cellmap_data.plugins.relay import PluginRelay
@@ -33,7 +36,8 @@ def build_manager(
     selection
         In the order of registration: names of entry points, ``{name: options}`` to pass options, plugins as
         objects, classes or modules. ``"no:name"`` leaves an entry point out, wherever it stands. A name that
-        comes again adds to its options and keeps its place.
+        comes again adds to its options and keeps its place. The name of an installed distribution that
+        offers one plugin stands for the name of its entry point.
     options
         Options by entry-point name, used for those that are selected; the ones in ``selection`` win.
 
@@ -46,7 +50,8 @@ def build_manager(
     Raises
     ------
     UnknownPluginError
-        When no installed plugin has a name; the message offers the nearest.
+        When no installed plugin has a name; the message offers the nearest. When a name is that of a
+        distribution that offers several plugins; the message lists them.
     PluginRegistrationError
         When a plugin cannot be imported or made, or is refused.
     ConfigurationError
@@ -72,13 +77,28 @@ def environment_hooks() -> PluginRelay:
     return build_manager().relay
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A name as it was typed, and the options that came with it."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """An entry point, and all options that came with its names."""
+
+    entry: EntryPoint
+    options: dict[str, Any]
+
+
 class _Wanted:
-    """A selection as it is read, item by item."""
+    """A selection: first read item by item, then looked up as a whole, and only then imported."""
 
     def __init__(self, defaults: Mapping[str, Options]) -> None:
         self._defaults = defaults
-        self._order: list[Any] = []  # names, and whatever else was handed in
-        self._options: dict[str, dict[str, Any]] = {}
+        self._items: list[Any] = []  # what was named, and whatever else was handed in
         self._left_out: list[str] = []
 
     def take(self, item: Any) -> None:
@@ -87,7 +107,7 @@ class _Wanted:
             for name, options in item.items():
                 self._take_name(name, options)
         elif not isinstance(item, str):
-            self._order.append(item)
+            self._items.append(item)
         elif item.startswith(_LEAVE_OUT):
             self._left_out.append(item.removeprefix(_LEAVE_OUT).strip())
         else:
@@ -97,20 +117,31 @@ class _Wanted:
         if not isinstance(options, Mapping | None):
             rule = f"the options of plugin {name!r} are no mapping"
             raise ConfigurationError(message(rule, expected="{option: value}", got=repr(options)))
-        if name not in self._options:
-            self._order.append(name)
-            self._options[name] = dict(self._defaults.get(name, {}))
-        self._options[name].update(options or {})
+        self._items.append(_Named(name, options or {}))
 
     def register_in(self, manager: PluginManager) -> None:
         """Import, make and register, in order."""
-        catalogue = installed() if self._options or self._left_out else {}
-        for name in self._left_out:
-            find(name, catalogue)  # a misspelt name would leave nothing out, and nobody would notice
-        for item in self._order:
-            if not isinstance(item, str):
+        for item in self._look_up():
+            if isinstance(item, _Chosen):
+                author = author_of_entry(item.entry)
+                manager.add(examine(construct(load(item.entry), author, item.options), author))
+            else:
                 manager.register_plugin(item)
-            elif item not in self._left_out:
-                entry = find(item, catalogue)
-                author = author_of_entry(entry)
-                manager.add(examine(construct(load(entry), author, self._options[item]), author))
+
+    def _look_up(self) -> list[Any]:
+        """The entry points that are meant, each once, between whatever was handed in."""
+        catalogue = installed() if self._left_out or any(isinstance(i, _Named) for i in self._items) else {}
+        # a misspelt name would leave nothing out, and nobody would notice: it is looked up as well
+        left_out = [entry for name in self._left_out for entry in meant_by(name, catalogue)]
+        found: list[Any] = []
+        chosen: dict[EntryPoint, _Chosen] = {}
+        for item in self._items:
+            if not isinstance(item, _Named):
+                found.append(item)
+            elif staying := [entry for entry in meant_by(item.name, catalogue) if entry not in left_out]:
+                entry = only(staying)
+                if entry not in chosen:
+                    chosen[entry] = _Chosen(entry, dict(self._defaults.get(entry.name, {})))
+                    found.append(chosen[entry])
+                chosen[entry].options.update(item.options)
+        return found

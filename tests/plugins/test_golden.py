@@ -229,6 +229,14 @@ def test_one_name_of_two_distributions_reads_as_written(install, acme):
 
 
 @pytest.mark.usefixtures("acme")
+def test_a_distribution_of_several_plugins_reads_as_written():
+    """They are listed."""
+    with pytest.raises(CellMapDataError) as caught:
+        build_manager(["Acme"])
+    compare("several_plugins", caught.value)
+
+
+@pytest.mark.usefixtures("acme")
 def test_a_name_taken_by_a_distribution_reads_as_written():
     """The distribution that has the name is there, and that the newcomer has none."""
     manager = build_manager(["acme.class"])
@@ -263,5 +271,11 @@ def test_a_circle_of_wishes_reads_as_written():
 
 def test_every_golden_file_is_compared():
     """None is left behind by a test that went."""
-    others = {"circle", "two_distributions", "name_taken", "requires_api_of_module"}
+    others = {
+        "circle",
+        "name_taken",
+        "requires_api_of_module",
+        "several_plugins",
+        "two_distributions",
+    }
     assert {file.stem for file in GOLDEN.iterdir()} == {*OBJECTS, *BODIES, *others}

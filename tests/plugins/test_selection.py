@@ -107,6 +107,77 @@ def test_an_unknown_name_is_an_error_with_the_nearest(selection):
         build_manager(selection)
 
 
+@pytest.fixture
+def acme_noise(install):
+    """A distribution with one plugin, beside one with several."""
+    install("acme_noise", {"acme.noise": ":Adds"})
+
+
+BY_DISTRIBUTION = {
+    "as it is written": (["acme_noise"], ["word"]),
+    "as pip compares names": (["Acme.Noise"], ["word"]),
+    "with options": ([{"acme-noise": {"word": "mine"}}], ["mine"]),
+    "both names": (["acme-noise", "acme.object", "acme.noise"], ["word", "ready"]),
+    "options by both names": (
+        [{"acme-noise": {"word": "mine"}}, {"acme.noise": {"other": "!"}}],
+        ["mine!"],
+    ),
+    "left out by the other name": (["acme.noise", "no:acme-noise"], []),
+    "left out by its own name": (["no:acme.noise", "acme-noise"], []),
+}
+
+
+@pytest.mark.parametrize(("selection", "words"), BY_DISTRIBUTION.values(), ids=BY_DISTRIBUTION)
+@pytest.mark.usefixtures("acme", "acme_noise")
+def test_a_distribution_with_one_plugin_stands_for_it(selection, words):
+    """Typed either way it is the same plugin, once."""
+    assert run(build_manager(selection)) == words
+
+
+@pytest.mark.usefixtures("acme_noise")
+def test_a_plugin_named_by_its_distribution_goes_by_its_own_name(monkeypatch):
+    """In the manager, also when the environment names it, and for the options given beside a selection."""
+    monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "acme-noise")
+    manager = build_manager(options={"acme.noise": {"word": "default"}})
+    assert manager.list_plugins() == ["acme.noise"]
+    assert manager.get_plugin("acme.noise").word == "default"
+
+
+def test_the_name_of_a_plugin_wins_over_that_of_a_distribution(install, acme):
+    """Installing a package never changes what a name means that worked before."""
+    install("noise", {"other": ":ready"})
+    assert build_manager(["noise"]).list_plugins() == ["other"]
+    install("third", {"noise": ":Adds"})
+    assert build_manager(["noise"]).list_plugins() == ["noise"]
+
+
+@pytest.mark.usefixtures("acme", "acme_noise")
+def test_the_nearest_name_may_be_that_of_a_distribution():
+    """A misspelt one is an error like any other; one with several plugins is not offered."""
+    with pytest.raises(UnknownPluginError, match="did you mean 'acme-noise'"):
+        build_manager(["acme-nois"])
+    with pytest.raises(UnknownPluginError, match=r"'acm'(?s:.*)next: +(?!.*'acme')"):
+        build_manager(["acm"])
+
+
+@pytest.mark.parametrize("selection", ["acme", "no:acme", {"acme": {}}], ids=["in", "out", "options"])
+@pytest.mark.usefixtures("acme")
+def test_a_distribution_with_several_plugins_stands_for_none(selection):
+    """It lists them and imports nothing."""
+    with pytest.raises(UnknownPluginError, match=r"acme 1\.2(?s:.*)acme\.class, acme\.fails, acme\.function"):
+        build_manager(selection)
+    assert "acme_code" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "selection", [["acme-noise"], ["acme.noise", "no:other"]], ids=["one is named", "one is left out"]
+)
+def test_a_distribution_can_decide_between_two_of_one_name(selection, acme_noise, install):
+    """Who says which is meant need not uninstall the other."""
+    install("other", {"acme.noise": ":ready"})
+    assert build_manager(selection).get_plugin("acme.noise").word == "word"
+
+
 def test_two_distributions_of_one_name_are_refused(install, acme):
     """Which of them runs must not depend on the order of a path."""
     install("other", {"acme.class": ":Adds"})
