@@ -17,6 +17,7 @@ from cellmap_data.errors import ConfigurationError, UnknownPluginError, message
 from cellmap_data.plugins.base import CHANGES
 from cellmap_data.plugins.binding import HOOKS
 from cellmap_data.plugins.construction import author_of, construct
+from cellmap_data.plugins.doubles import refuse_double
 from cellmap_data.plugins.failures import FailurePolicy
 from cellmap_data.plugins.inspection import Registered, examine, names_in
 from cellmap_data.plugins.order_report import OrderReport, report
@@ -257,11 +258,11 @@ class PluginManager:
     def add(self, plugin: Registered, priority: int | None = None) -> str:
         """Add a plugin that was examined; see :meth:`register_plugin`."""
         with self._lock:
-            self._refuse_double(plugin)
+            refuse_double(plugin, self._plugins)
         if priority is not None:
             plugin.controls.priority = priority  # without the lock, for other managers may hear of it
         with self._lock:
-            self._refuse_double(plugin)
+            refuse_double(plugin, self._plugins)
             try:
                 self._replace((*self._plugins, plugin))
             except pluggy.PluginValidationError as error:
@@ -273,25 +274,6 @@ class PluginManager:
                     hint="correct what is said to hookimpl",
                 ) from error
         return plugin.name
-
-    def _refuse_double(self, plugin: Registered) -> None:
-        for other in self._plugins:
-            if other.plugin is plugin.plugin:
-                raise refusal(
-                    plugin.author,
-                    "is registered already",
-                    expected="each plugin once",
-                    got=f"the same object as {other.name!r}",
-                    hint=f"make another one, or first remove_plugin({other.name!r})",
-                )
-            if other.name == plugin.name:
-                raise refusal(
-                    plugin.author,
-                    "has a name that is taken",
-                    expected="one plugin of each name",
-                    got=f"{other.name!r} is {other.author}",
-                    hint=f"leave one of them out: 'no:{other.name}', or remove_plugin({other.name!r})",
-                )
 
     def _replace(self, plugins: tuple[Registered, ...]) -> None:
         """Compile first: if that fails, nothing has changed."""

@@ -237,6 +237,16 @@ def test_a_distribution_of_several_plugins_reads_as_written():
 
 
 @pytest.mark.usefixtures("acme")
+def test_a_plugin_by_name_and_as_an_object_reads_as_written():
+    """Both names are there, and how to have two."""
+    import acme_code
+
+    with pytest.raises(CellMapDataError) as caught:
+        build_manager(["acme.class", acme_code.Adds()])
+    compare("by_name_and_as_object", caught.value)
+
+
+@pytest.mark.usefixtures("acme")
 def test_a_name_taken_by_a_distribution_reads_as_written():
     """The distribution that has the name is there, and that the newcomer has none."""
     manager = build_manager(["acme.class"])
@@ -272,6 +282,7 @@ def test_a_circle_of_wishes_reads_as_written():
 def test_every_golden_file_is_compared():
     """None is left behind by a test that went."""
     others = {
+        "by_name_and_as_object",
         "circle",
         "name_taken",
         "requires_api_of_module",

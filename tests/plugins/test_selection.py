@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 
 import pytest
@@ -176,6 +177,29 @@ def test_a_distribution_can_decide_between_two_of_one_name(selection, acme_noise
     """Who says which is meant need not uninstall the other."""
     install("other", {"acme.noise": ":ready"})
     assert build_manager(selection).get_plugin("acme.noise").word == "word"
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["name first", "object first"])
+@pytest.mark.usefixtures("acme")
+def test_a_plugin_by_name_and_as_an_object_is_refused(first):
+    """It would run twice on every sample, under two names."""
+    import acme_code
+
+    selection = ["acme.class", acme_code.Adds()]
+    with pytest.raises(PluginRegistrationError, match=r"'acme\.class'") as caught:
+        build_manager(selection if first else selection[::-1])
+    assert "'its own name'" in str(caught.value)
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_second_object_of_an_installed_class_needs_a_name():
+    """Who gives it one wants it, and the pair travels to workers."""
+    import acme_code
+
+    manager = build_manager(["acme.class"])
+    manager.register_plugin(acme_code.Adds("again"), name="again")
+    assert run(manager) == ["word", "again"]
+    assert pickle.loads(pickle.dumps(manager)).list_plugins() == ["acme.class", "again"]
 
 
 def test_two_distributions_of_one_name_are_refused(install, acme):
