@@ -11,6 +11,7 @@ from typing import Any
 from cellmap_data.errors import CellMapDataError
 from cellmap_data.hookspecs import PROJECT_NAME
 from cellmap_data.plugins.binding import Author
+from cellmap_data.plugins.options import model_of, validated
 from cellmap_data.plugins.refusals import refusal
 from cellmap_data.plugins.requirements import check_api
 
@@ -31,10 +32,12 @@ def author_of(source: Any, name: str | None = None) -> Author:
 def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
     """Make the plugin: call a class or a function with ``options``, take a module or an object as it is.
 
+    What has an ``options_model`` is called with all fields of it, as the model makes them of ``options``.
+
     Raises
     ------
     PluginRegistrationError
-        When it cannot be made, or options are given to what takes none.
+        When it cannot be made, its model refuses the options, or options are given to what takes none.
     """
     if isinstance(source, str):
         raise refusal(
@@ -53,8 +56,9 @@ def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
             hint=f"hand in the module {source.__module__}, or put the function into a class",
         )
     check_api(source, author)
+    model = model_of(source, author)
     if isinstance(source, type | functools.partial) or inspect.isroutine(source):
-        return _call(source, author, options)
+        return _call(source, author, validated(model, options, author) if model else options)
     if options:
         raise refusal(
             author,

@@ -10,9 +10,11 @@ from typing import Any
 from importlib_metadata import EntryPoint
 
 from cellmap_data.errors import CellMapDataError
+from cellmap_data.plugins.binding import Author
 from cellmap_data.plugins.construction import construct
 from cellmap_data.plugins.discovery import author_of_entry, find, installed, load
 from cellmap_data.plugins.inspection import examine
+from cellmap_data.plugins.options import model_of, required_by
 
 __all__ = ["InstalledPlugin", "installed_plugins", "survey"]
 
@@ -85,7 +87,7 @@ def _look_at(entry: EntryPoint) -> InstalledPlugin:
     author = author_of_entry(entry)
     try:
         source = load(entry)
-        needs = _required(source)
+        needs = _required(source, author)
         if needs:
             return _described(entry, needs=needs)
         registered = examine(construct(source, author, {}), author)
@@ -100,10 +102,13 @@ def _described(entry: EntryPoint, **parts: Any) -> InstalledPlugin:
     return InstalledPlugin(entry.name, name, version, **parts)
 
 
-def _required(source: Any) -> tuple[str, ...]:
-    """The parameters without a default of a class or function that makes a plugin."""
+def _required(source: Any, author: Author) -> tuple[str, ...]:
+    """What has no default: of the options model, or the parameters of a class or function."""
     if not isinstance(source, type) and not inspect.isroutine(source):
         return ()
+    model = model_of(source, author)
+    if model:
+        return required_by(model)
     try:
         parameters = inspect.signature(source).parameters.values()
     except (TypeError, ValueError):

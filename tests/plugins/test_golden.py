@@ -147,6 +147,13 @@ class Options:
     def __init__(self, strength): ...
 
 
+class FalseModel:
+    options_model = dict
+
+    @hookimpl
+    def pre_epoch(self): ...
+
+
 OBJECTS = {
     "unknown_hook": UnknownHook,
     "arguments": Arguments,
@@ -170,6 +177,7 @@ OBJECTS = {
     "requires_api": FutureApi,
     "requires_api_unreadable": UnreadableApi,
     "options_missing": Options,
+    "options_model": FalseModel,
     "no_method": lambda: Methods(post_sample="brigten"),
     "unknown_hook_listed": lambda: Methods(post_smple="brighten"),
     "no_hooks": object,
@@ -246,6 +254,41 @@ def test_a_plugin_by_name_and_as_an_object_reads_as_written():
     compare("by_name_and_as_object", caught.value)
 
 
+MODEL = """
+from typing import Literal
+from pydantic import BaseModel, Field, model_validator
+
+class NoiseOptions(BaseModel):
+    strength: float = Field(0.1, ge=0, le=1)
+    kind: Literal["gauss", "poisson"]
+    arrays: tuple[str, ...] = ("raw",)
+    low: int = 0
+    high: int = 1
+
+    @model_validator(mode="after")
+    def check_order(self):
+        if self.low >= self.high:
+            raise ValueError("low must be less than high")
+        return self
+
+class Noise:
+    options_model = NoiseOptions
+"""
+WRONG_OPTIONS = {
+    "options_wrong": {"strength": 2, "arrays": "raw", "srength": 0.5, "low": "much"},
+    "options_contradict": {"kind": "gauss", "low": 3},
+}
+
+
+@pytest.mark.parametrize("name", WRONG_OPTIONS)
+def test_options_that_a_model_refuses_read_as_written(name, install):
+    """Every fault, each with what was expected."""
+    install("acme", {"acme.noise": ":Noise"}, module=MODEL)
+    with pytest.raises(CellMapDataError) as caught:
+        build_manager({"acme.noise": WRONG_OPTIONS[name]})
+    compare(name, caught.value)
+
+
 @pytest.mark.usefixtures("acme")
 def test_a_name_taken_by_a_distribution_reads_as_written():
     """The distribution that has the name is there, and that the newcomer has none."""
@@ -289,4 +332,4 @@ def test_every_golden_file_is_compared():
         "several_plugins",
         "two_distributions",
     }
-    assert {file.stem for file in GOLDEN.iterdir()} == {*OBJECTS, *BODIES, *others}
+    assert {file.stem for file in GOLDEN.iterdir()} == {*OBJECTS, *BODIES, *WRONG_OPTIONS, *others}
