@@ -7,7 +7,10 @@ from importlib.metadata import entry_points
 import numpy as np
 import pytest
 import torch
-from cellmap_data_plugin_template import SectionArtefacts
+from cellmap_data_plugin_template import SectionArtefacts, SectionOptions
+
+from cellmap_data.errors import PluginRegistrationError
+from cellmap_data.plugins import build_manager
 
 
 def make_sample(
@@ -67,10 +70,25 @@ def test_labels_are_left_alone_and_the_same_generator_gives_the_same_sample() ->
     assert (first["labels"] == 1).all()
 
 
-@pytest.mark.parametrize(
-    "options", [{"missing": -0.1}, {"missing": 0.6, "dark": 0.6}, {"jitter": -1.0}], ids=str
-)
+WRONG = {
+    "below 0": {"missing": -0.1},
+    "above 1 together": {"missing": 0.6, "dark": 0.6},
+    "not a number": {"jitter": float("nan")},
+    "misspelt": {"mising": 0.1},
+}
+
+
+@pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
 def test_impossible_options_are_refused(options: dict[str, float]) -> None:
-    """A probability outside 0 to 1 is an error when the plugin is made, not during training."""
-    with pytest.raises(ValueError, match="probabilities"):
+    """An error when the plugin is made, not during training; cellmap-data says whose options they are."""
+    with pytest.raises(PluginRegistrationError, match=r"'template\.sections'(?s:.*)" + next(iter(options))):
+        build_manager({"template.sections": options})
+    with pytest.raises(ValueError, match="SectionOptions"):
         SectionArtefacts(**options)
+
+
+def test_options_are_optional() -> None:
+    """Named without any it works, and with some it keeps the rest."""
+    plugin = build_manager({"template.sections": {"dark": "0.5"}}).get_plugin("template.sections")
+    assert plugin.options == SectionOptions(dark=0.5)
+    assert build_manager("template.sections").get_plugin("template.sections").options == SectionOptions()

@@ -7,21 +7,22 @@ training is not surprised by them later.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cellmap_data.hookspecs import hookimpl
 
-__all__ = ["SectionArtefacts"]
+__all__ = ["SectionArtefacts", "SectionOptions"]
 
 
-class SectionArtefacts:
-    """Damages sections (planes across z) of training samples at random.
+class SectionOptions(BaseModel):
+    """What a user may choose; anything else is refused.
 
-    Parameters
+    Attributes
     ----------
     missing
         Probability that a section is lost: all its voxels become 0.
@@ -33,22 +34,37 @@ class SectionArtefacts:
         Names of the input arrays to damage. Labels stay: the structure is there, only badly recorded.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    missing: float = Field(0.02, ge=0, le=1)
+    dark: float = Field(0.02, ge=0, le=1)
+    jitter: float = Field(0.05, ge=0)
+    arrays: tuple[str, ...] = ("raw",)
+
+    @model_validator(mode="after")
+    def _share_one_probability(self) -> SectionOptions:
+        if self.missing + self.dark > 1:
+            raise ValueError("missing and dark are at most 1 together")
+        return self
+
+
+class SectionArtefacts:
+    """Damages sections (planes across z) of training samples at random.
+
+    Parameters
+    ----------
+    **options
+        The fields of :class:`SectionOptions`.
+    """
+
+    options_model = SectionOptions
+    """Checked by cellmap-data before the plugin is made."""
+
     priority = 30
     """After augmentation (50), so that a lost section stays black."""
 
-    def __init__(
-        self,
-        missing: float = 0.02,
-        dark: float = 0.02,
-        jitter: float = 0.05,
-        arrays: Sequence[str] = ("raw",),
-    ) -> None:
-        if not (missing >= 0 and dark >= 0 and missing + dark <= 1 and jitter >= 0):
-            raise ValueError(
-                "missing and dark are probabilities that together stay below 1, jitter is not negative;"
-                f" got missing={missing}, dark={dark}, jitter={jitter}"
-            )
-        self.missing, self.dark, self.jitter, self.arrays = missing, dark, jitter, tuple(arrays)
+    def __init__(self, **options: Any) -> None:
+        self.options = SectionOptions(**options)
 
     @hookimpl
     def post_sample(
@@ -56,17 +72,18 @@ class SectionArtefacts:
     ) -> MutableMapping[str, Any]:
         """Damage the sections of every array named, [C, Z, Y, X]; a 2-D patch has none and stays as it is."""
         if is_train:
-            for name in self.arrays:
+            for name in self.options.arrays:
                 if sample[name].ndim == 4:
                     _scale_sections(sample[name], self.draw_factors(sample[name].shape[1], rng))
         return sample
 
     def draw_factors(self, sections: int, rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The factor of each of ``sections`` sections, float32."""
-        factors = np.maximum(rng.normal(1.0, self.jitter, sections), 0.0)
+        missing, dark = self.options.missing, self.options.dark
+        factors = np.maximum(rng.normal(1.0, self.options.jitter, sections), 0.0)
         fate, darkness = rng.random(sections), rng.uniform(2.0, 4.0, sections)
-        factors[fate < self.missing + self.dark] /= darkness[fate < self.missing + self.dark]
-        factors[fate < self.missing] = 0.0
+        factors[fate < missing + dark] /= darkness[fate < missing + dark]
+        factors[fate < missing] = 0.0
         return factors.astype(np.float32)
 
 
