@@ -66,7 +66,7 @@ class _Counted:
         self.generator = np.random.Generator(self._philox)
         self._counter = np.zeros(4, dtype=np.uint64)
         self._key = np.zeros(2, dtype=np.uint64)
-        self._state: dict[str, Any] = {
+        self._state: Any = {  # numpy keeps the name of its type to itself
             "bit_generator": "Philox",
             "state": {"counter": self._counter, "key": self._key},
             "buffer": np.zeros(4, dtype=np.uint64),
