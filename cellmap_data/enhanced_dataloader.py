@@ -11,7 +11,7 @@ from cellmap_data.dataloader import CellMapDataLoader, HookRelay
 from cellmap_data.dataloader.loader import SamplerLike
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import ConfigurationError, PluginError, message
-from cellmap_data.plugins import PluginManager, PluginRelay, build_manager
+from cellmap_data.plugins import FailurePolicy, PluginManager, PluginRelay, build_manager
 
 __all__ = ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"]
 
@@ -129,6 +129,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         name: str | None = None,
         priority: int | None = None,
         options: Mapping[str, Any] | None = None,
+        on_error: str | FailurePolicy | None = None,
     ) -> str:
         """Add a plugin; it takes part from the next iteration on.
 
@@ -140,6 +141,9 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             What to call it and its place in the order; None for its own.
         options
             Arguments for the class or function.
+        on_error
+            What happens when it fails: ``"raise"``, ``"skip_sample"``, ``"skip_plugin(limit=10)"``; None for
+            its own wish.
 
         Returns
         -------
@@ -154,7 +158,9 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             With ``enable_plugins=False``.
         """
         manager = self._manager("add a plugin")
-        added = manager.register_plugin(plugin, name=name, priority=priority, options=options)
+        added = manager.register_plugin(
+            plugin, name=name, priority=priority, options=options, on_error=on_error
+        )
         self._lend_readers(manager.relay)
         return added
 

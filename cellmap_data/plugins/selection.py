@@ -13,6 +13,7 @@ from importlib_metadata import EntryPoint
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.plugins.construction import construct
 from cellmap_data.plugins.discovery import author_of_entry, installed, load, meant_by, only
+from cellmap_data.plugins.failures import FailurePolicy
 from cellmap_data.plugins.inspection import examine
 from cellmap_data.plugins.manager import PluginManager
 from cellmap_data.plugins.relay import PluginRelay
@@ -22,6 +23,7 @@ __all__ = ["build_manager", "environment_hooks"]
 _ENABLE = "CELLMAP_DATA_PLUGINS"
 _DISABLE_ALL = "CELLMAP_DATA_DISABLE_PLUGINS"
 _LEAVE_OUT = "no:"
+_POLICY = "on_error"
 
 Options = Mapping[str, Any]
 
@@ -37,7 +39,8 @@ def build_manager(
         In the order of registration: names of entry points, ``{name: options}`` to pass options, plugins as
         objects, classes or modules. ``"no:name"`` leaves an entry point out, wherever it stands. A name that
         comes again adds to its options and keeps its place. The name of an installed distribution that
-        offers one plugin stands for the name of its entry point.
+        offers one plugin stands for the name of its entry point. The option ``on_error`` is not the
+        plugin's own: it is its :class:`~cellmap_data.plugins.FailurePolicy`, whatever the plugin is.
     options
         Options by entry-point name, used for those that are selected; the ones in ``selection`` win.
 
@@ -55,7 +58,7 @@ def build_manager(
     PluginRegistrationError
         When a plugin cannot be imported or made, or is refused.
     ConfigurationError
-        When options are no mapping.
+        When options are no mapping, or ``on_error`` is no policy.
     """
     manager = PluginManager()
     if os.environ.get(_DISABLE_ALL, "").strip().lower() not in ("", "0", "false", "no"):
@@ -122,11 +125,13 @@ class _Wanted:
     def register_in(self, manager: PluginManager) -> None:
         """Import, make and register, in order."""
         for item in self._look_up():
-            if isinstance(item, _Chosen):
-                author = author_of_entry(item.entry)
-                manager.add(examine(construct(load(item.entry), author, item.options), author))
-            else:
+            if not isinstance(item, _Chosen):
                 manager.register_plugin(item)
+                continue
+            author, options = author_of_entry(item.entry), dict(item.options)
+            policy = options.pop(_POLICY, None)
+            examined = examine(construct(load(item.entry), author, options), author)
+            manager.add(examined if policy is None else examined.failing(FailurePolicy.of(policy)))
 
     def _look_up(self) -> list[Any]:
         """The entry points that are meant, each once, between whatever was handed in."""

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cellmap_data.errors import ConfigurationError, HookError, PluginRegistrationError, UnknownPluginError
-from cellmap_data.plugins import build_manager, environment_hooks
+from cellmap_data.plugins import FailurePolicy, build_manager, environment_hooks
 from tests.plugins.actors import Appends, run
 
 
@@ -52,6 +52,16 @@ def test_given_options_are_defaults_of_the_selection():
     options = {"acme.class": {"word": "default", "other": "!"}, "acme.absent": {"word": "x"}}
     assert run(build_manager(["acme.class"], options)) == ["default!"]
     assert run(build_manager([{"acme.class": {"word": "mine"}}], options)) == ["mine!"]
+
+
+@pytest.mark.parametrize("name", ["acme.class", "acme.object", "acme.module"])
+@pytest.mark.usefixtures("acme")
+def test_what_happens_on_errors_is_an_option_of_every_plugin(name):
+    """Also of those that take none of their own; it is not passed on to the plugin."""
+    manager = build_manager([{name: {"on_error": "skip_plugin(limit=3)"}}])
+    assert manager._plugins[0].policy == FailurePolicy("skip_plugin", 3)
+    with pytest.raises(ConfigurationError, match="skip_sample"):
+        build_manager([{name: {"on_error": "shrug"}}])
 
 
 @pytest.mark.parametrize(
