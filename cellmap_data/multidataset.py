@@ -114,13 +114,29 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
 
     def locate(self, index: SupportsIndex) -> Entry:
         """What an index stands for: a position of one of the datasets, and its random numbers."""
+        i, part, local = self._find(index)
+        draw = index.draw if isinstance(index, SampleIndex) else None
+        seed = self._fallback_seed if self.seed is None else self.seed
+        entry = self.datasets[part].locate(SampleIndex(local, draw or Draw(seed, self.epoch, i)))
+        return replace(entry, idx=i)
+
+    def describe(self, index: SupportsIndex) -> str:
+        """Where a position lies, in words: the dataset, its position there, the paths, its centre in nm.
+
+        Raises
+        ------
+        IndexError
+            If there is no such position.
+        """
+        _, part, local = self._find(index)
+        return f"dataset {part}, position {local}: {self.datasets[part].describe(local)}"
+
+    def _find(self, index: SupportsIndex) -> tuple[int, int, int]:
+        """The position here, the number of the dataset it falls into, and the position there."""
         ends = self.cumulative_sizes
         i = position(index, ends[-1])
         part = bisect_right(ends, i)
-        draw = index.draw if isinstance(index, SampleIndex) else None
-        seed = self._fallback_seed if self.seed is None else self.seed
-        local = SampleIndex(i - (ends[part - 1] if part else 0), draw or Draw(seed, self.epoch, i))
-        return replace(self.datasets[part].locate(local), idx=i)
+        return i, part, i - (ends[part - 1] if part else 0)
 
     def prefetch(self, indices: Iterable[int], batch_size: int = 8) -> Iterator[Sample]:
         """Iterate over the samples of ``indices`` in order, while later ones are read in the background.

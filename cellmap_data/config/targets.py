@@ -54,6 +54,9 @@ class TargetPath:
         )
         return cls(base, tuple(dict.fromkeys(names)), suffix)
 
+    def __str__(self) -> str:
+        return f"{self.base}[{','.join(self.annotated)}]{self.suffix}"
+
     def of(self, name: str) -> str:
         """The path of the group of one class."""
         return f"{self.base}{name}{self.suffix}"

@@ -292,6 +292,13 @@ class CellMapDataset(Dataset[Sample]):
         grid = self.layout.grid
         return dict(zip(AXES, grid.centre(position(idx, grid.size)), strict=True))
 
+    def describe(self, index: SupportsIndex) -> str:
+        """Where a position lies, in words: paths and centre (nm); IndexError where there is none."""
+        request, centre = self._request, self.get_center(index)
+        paths = [f"raw {request.raw}", *([f"labels {request.labels}"] if request.labels else [])]
+        numbers = ", ".join(f"{centre[axis]:.12g}" for axis in AXES)
+        return f"{', '.join(paths)}, centre (z, y, x) = ({numbers}) nm"
+
     def get_crop_class_matrix(self) -> torch.Tensor:
         """Which classes are annotated: bool, [1, classes]."""
         annotated = self._request.annotated

@@ -24,6 +24,7 @@ def test_a_target_path_names_its_classes(path, annotated, first) -> None:
     target = TargetPath.parse(path)
     assert target.annotated == annotated
     assert target.of(annotated[0]) == first
+    assert TargetPath.parse(str(target)) == target
 
 
 def test_a_crop_may_have_no_annotation() -> None:

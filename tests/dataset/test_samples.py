@@ -216,3 +216,17 @@ def test_a_volume_without_z_gives_planes(tmp_path) -> None:
         dataset = CellMapDataset(path, input_arrays={"raw": {"shape": (8, 8), "scale": scale}})
         assert len(dataset) == 17 * 25
         np.testing.assert_array_equal(dataset[26]["raw"][0], ramp((24, 32))[1:9, 1:9])
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["labels", "raw only"])
+def test_a_position_is_described_by_paths_and_centre(labelled, tmp_path) -> None:
+    """The description has the paths and the centre in nm; beyond the end there is none."""
+    raw, labels = make_crop(tmp_path, (8, 8, 9), voxel=(8, 4, 2.5))
+    cube = {"shape": (8, 8, 8), "scale": (8, 4, 2.5)}
+    target = (labels, ["nuc", "mito"]) if labelled else (None, None)
+    dataset = CellMapDataset(raw, *target, {"raw": cube}, {"l": cube})
+    listed = f"raw {raw}, labels {labels}" if labelled else f"raw {raw}"
+    assert dataset.describe(1) == f"{listed}, centre (z, y, x) = (28, 14, 11.25) nm"
+    assert dataset.describe(-1) == dataset.describe(1)
+    with pytest.raises(IndexError):
+        dataset.describe(2)

@@ -230,3 +230,14 @@ def test_prefetch_raises_an_error_at_its_place(tmp_path) -> None:
     assert [int(next(samples)["idx"]) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(SampleError, match="bad"):
         next(samples)
+
+
+def test_a_position_is_described_by_its_dataset(parts) -> None:
+    """The description says which dataset, which position there, and what that says of it, nested or not."""
+    whole = CellMapMultiDataset(parts)
+    assert whole.describe(8) == f"dataset 3, position 1: {parts[3].describe(1)}"
+    assert whole.describe(-1) == whole.describe(SIZE - 1)
+    nested = CellMapMultiDataset([CellMapMultiDataset(parts[:2]), CellMapMultiDataset(parts[2:])])
+    assert nested.describe(8) == f"dataset 1, position 1: dataset 1, position 1: {parts[3].describe(1)}"
+    with pytest.raises(IndexError):
+        whole.describe(SIZE)
