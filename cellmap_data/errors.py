@@ -30,6 +30,11 @@ pickling, because workers raise them in another process than the one that report
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cellmap_data.sampler import Draw
+
 __all__ = [
     "CellMapDataError",
     "ConfigurationError",
@@ -54,9 +59,18 @@ __all__ = [
 ]
 
 
-def message(rule: str, *, place: str = "", expected: object = "", got: object = "", hint: str = "") -> str:
+def message(
+    rule: str,
+    *,
+    sample: object = "",
+    crop: str = "",
+    place: str = "",
+    expected: object = "",
+    got: object = "",
+    hint: str = "",
+) -> str:
     """Lay out an error message: the rule first, then one line for each part that is given."""
-    parts = {"where": place, "expected": expected, "got": got, "next": hint}
+    parts = {"sample": sample, "crop": crop, "where": place, "expected": expected, "got": got, "next": hint}
     lines = [f"  {label + ':':<9} {part}" for label, part in parts.items() if str(part)]
     return "\n".join([rule, *lines])
 
@@ -99,15 +113,47 @@ class UnknownPluginError(PluginError, LookupError):
 class HookError(PluginError):
     """A plugin raised while one of its hooks ran; ``__cause__`` is what it raised.
 
-    ``plugin``, ``hook`` and ``distribution`` name the culprit, ``index`` the sample (None for hooks that
-    handle no single sample).
+    Attributes
+    ----------
+    plugin, hook, distribution : str
+        The culprit; no distribution if the program handed the plugin in.
+    index : int or None
+        The sample, as an index into the loader's dataset; None for hooks that handle no single sample.
+    crop : str
+        Where that sample lies, in the words of its dataset; empty if the dataset does not say.
+    seed, epoch, k : int or None
+        Which draw the sample is: with the same three it comes out the same again.
     """
 
     def __init__(
-        self, text: str, plugin: str = "", hook: str = "", distribution: str = "", index: int | None = None
+        self,
+        text: str,
+        plugin: str = "",
+        hook: str = "",
+        distribution: str = "",
+        index: int | None = None,
+        crop: str = "",
+        seed: int | None = None,
+        epoch: int | None = None,
+        k: int | None = None,
     ) -> None:
-        super().__init__(text, plugin, hook, distribution, index)
+        super().__init__(text, plugin, hook, distribution, index, crop, seed, epoch, k)
         self.plugin, self.hook, self.distribution, self.index = plugin, hook, distribution, index
+        self.crop, self.seed, self.epoch, self.k = crop, seed, epoch, k
+
+    def locate(self, crop: str, draw: Draw) -> None:
+        """Add where the sample lies and which draw it is, to the fields and to the message.
+
+        Only the first call counts: when a plugin reads another sample while it handles one, the error is
+        about the inner sample.
+        """
+        if self.k is not None:
+            return
+        self.crop, (self.seed, self.epoch, self.k) = crop, draw[:3]
+        rule, *rest = str(self).split("\n", 1)
+        located = message(rule, sample=f"{self.index} (epoch {self.epoch}, draw {self.k})", crop=crop)
+        # Pickling makes the error again from its arguments.
+        self.args = ("\n".join([located, *rest]), *self.args[1:5], crop, *draw[:3])
 
 
 class SampleSkippedError(HookError):

@@ -15,10 +15,11 @@ from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.relay import HookRelay
-from cellmap_data.errors import CellMapDataError, SampleError, SampleSkippedError, message
+from cellmap_data.errors import CellMapDataError, HookError, SampleError, SampleSkippedError, message
 from cellmap_data.sampler import SampleIndex, Stream, generator_for, replacement
 
 _MOST_ATTEMPTS = 16
+_LISTED = 4  # samples, of which one failed, that an error names
 
 
 class PlannedIndex(SampleIndex):
@@ -69,7 +70,8 @@ class BatchReader:
     Parameters
     ----------
     dataset
-        Anything with ``read_batch``, ``__getitems__`` or ``__getitem__``.
+        Anything with ``read_batch``, ``__getitems__`` or ``__getitem__``. If it has ``describe(index)``, the
+        text that returns tells in errors where a sample lies.
     hooks
         The plugins.
     is_train
@@ -144,6 +146,7 @@ class FinishedSamples:
             raise SampleError(
                 message(
                     "a sample could not be read",
+                    crop=_places(self._dataset, indices),
                     place=f"{type(self._dataset).__name__}, one of the indices {list(map(int, indices))}",
                     got=f"{type(error).__name__}: {error}",
                 )
@@ -172,9 +175,12 @@ class FinishedSamples:
             rng = generator_for(index.draw, Stream.POST_SAMPLE)
             try:
                 return hooks.post_sample(sample=sample, index=index, rng=rng, is_train=self._is_train)
-            except SampleSkippedError as error:
-                if index.draw.attempt == _MOST_ATTEMPTS:
-                    error.add_note(f"and so did {_MOST_ATTEMPTS} other samples that were tried in its place")
+            except HookError as error:
+                may_skip = isinstance(error, SampleSkippedError)
+                if not may_skip or index.draw.attempt == _MOST_ATTEMPTS:
+                    error.locate(_place(self._dataset, index), index.draw)
+                    if may_skip:
+                        error.add_note(f"as on {_MOST_ATTEMPTS} others that were to come in its place")
                     raise
                 index = replacement(index, len(self._dataset))
             sample = _read(self._dataset, [index], fresh)[0]
@@ -203,6 +209,22 @@ def _inside(dataset: Any, index: int) -> tuple[Any, int]:
         part = bisect.bisect_right(ends, index)
         return _inside(dataset.datasets[part], _moved(index, index - (ends[part - 1] if part else 0)))
     return dataset, index
+
+
+def _place(dataset: Any, index: int) -> str:
+    """Where a sample lies, as the dataset that has it describes it; empty if it does not."""
+    try:
+        leaf, inner = _inside(dataset, index)
+        return str(leaf.describe(inner)) if hasattr(leaf, "describe") else ""
+    except Exception as error:  # noqa: BLE001 - foreign code, asked while an error is on its way that matters more
+        return f"not known, describe failed: {type(error).__name__}: {error}"
+
+
+def _places(dataset: Any, indices: Sequence[int]) -> str:
+    """Where the samples lie, one of which could not be read; empty if there are too many to list."""
+    if len(indices) > _LISTED:
+        return ""
+    return " or ".join(dict.fromkeys(filter(None, (_place(dataset, index) for index in indices))))
 
 
 def _moved(index: int, to: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 from cellmap_data.errors import HookError, LoaderError, SampleError, StoreNotFoundError
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin, PluginManager
+from cellmap_data.sampler import Draw
 from tests.plugins.actors import Appends, Raises
 
 CALLS = {
@@ -112,3 +113,28 @@ def test_the_names_survive_the_trip_from_a_worker():
     copy = pickle.loads(pickle.dumps(caught.value))
     assert str(copy) == str(caught.value)
     assert (copy.plugin, copy.hook, copy.index, copy.__notes__) == ("bad", "post_sample", 17, ["in worker 1"])
+
+
+def test_where_a_sample_lies_survives_the_trip_from_a_worker():
+    """Located, an error keeps text and fields when pickled; the place stands right below the rule."""
+    error = HookError("plugin 'bad' failed\n  got:      boom", "bad", "post_sample", "acme 1", 17)
+    error.locate("raw /a.zarr", Draw(seed=3, epoch=2, k=340))
+    copy = pickle.loads(pickle.dumps(error))
+    expected = [
+        "plugin 'bad' failed",
+        "  sample:   17 (epoch 2, draw 340)",
+        "  crop:     raw /a.zarr",
+        "  got:      boom",
+    ]
+    assert str(copy).splitlines() == str(error).splitlines() == expected
+    assert (copy.plugin, copy.hook, copy.distribution, copy.index) == ("bad", "post_sample", "acme 1", 17)
+    assert (copy.crop, copy.seed, copy.epoch, copy.k) == ("raw /a.zarr", 3, 2, 340)
+
+
+def test_an_error_is_located_once():
+    """The sample a plugin read while it handled another stays the one the error is about."""
+    error = HookError("plugin 'bad' failed", index=17)
+    error.locate("inner", Draw(0, 0, 340))
+    before = str(error)
+    error.locate("outer", Draw(0, 0, 341))
+    assert (str(error), error.crop, error.k) == (before, "inner", 340)
