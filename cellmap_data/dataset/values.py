@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from cellmap_data import timing
 from cellmap_data.image import ValueCallable, in_a_row
 from cellmap_data.sampler import Draw, Stream, generator_for
 from cellmap_data.transforms import Seeded
@@ -35,7 +36,8 @@ class ValueTransform:
 
     def __call__(self, values: torch.Tensor, draw: Draw) -> torch.Tensor:
         """Apply all steps to one array of a sample."""
-        rng = generator_for(draw, Stream.VALUE)
-        for step in self.steps:
-            values = step(values, rng=rng)
-        return torch.as_tensor(values)
+        with timing.stage("transform"):
+            rng = generator_for(draw, Stream.VALUE)
+            for step in self.steps:
+                values = step(values, rng=rng)
+            return torch.as_tensor(values)
