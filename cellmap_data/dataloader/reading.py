@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import bisect
 import copy
 import time
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from torch.utils.data import ConcatDataset, Subset
-
 from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.collate import collate
+from cellmap_data.dataloader.leaves import place_of, places_of, read_samples
 from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.errors import CellMapDataError, HookError, SampleError, SampleSkippedError, message
 from cellmap_data.sampler import SampleIndex, Stream, generator_for, replacement
+from cellmap_data.timing import recording
 
 _MOST_ATTEMPTS = 16
-_LISTED = 4  # samples, of which one failed, that an error names
 
 
 class PlannedIndex(SampleIndex):
@@ -137,16 +135,19 @@ class FinishedSamples:
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Read and finish the samples of ``indices``."""
         batch = _batch_of(indices)
+        if batch is not None:
+            batch.begun(self._hooks)
         start = time.perf_counter()
         try:
-            samples = _read(self._dataset, indices, _allocator(batch, indices))
+            with recording() as stages:
+                samples = read_samples(self._dataset, indices, _allocator(batch, indices))
         except (CellMapDataError, IndexError):
             raise  # an IndexError ends a loop over the dataset, so it must stay one
         except Exception as error:
             raise SampleError(
                 message(
                     "a sample could not be read",
-                    crop=_places(self._dataset, indices),
+                    crop=places_of(self._dataset, indices),
                     place=f"{type(self._dataset).__name__}, one of the indices {list(map(int, indices))}",
                     got=f"{type(error).__name__}: {error}",
                 )
@@ -154,7 +155,8 @@ class FinishedSamples:
         read = time.perf_counter()
         finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
         if batch is not None:
-            batch.seconds += [("read", read - start), ("post_sample", time.perf_counter() - read)]
+            batch.seconds += [("read", read - start - sum(stages.values())), *stages.items()]
+            batch.seconds += [("post_sample", time.perf_counter() - read)]
         return finished
 
     def finish(self, sample: Any, index: int) -> Any:
@@ -178,57 +180,12 @@ class FinishedSamples:
             except HookError as error:
                 may_skip = isinstance(error, SampleSkippedError)
                 if not may_skip or index.draw.attempt == _MOST_ATTEMPTS:
-                    error.locate(_place(self._dataset, index), index.draw)
+                    error.locate(place_of(self._dataset, index), index.draw)
                     if may_skip:
                         error.add_note(f"as on {_MOST_ATTEMPTS} others that were to come in its place")
                     raise
                 index = replacement(index, len(self._dataset))
-            sample = _read(self._dataset, [index], fresh)[0]
-
-
-def _read(dataset: Any, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:
-    """Read samples, looking through torch's own wrappers, which would lose the draws."""
-    found = [_inside(dataset, index) for index in indices]
-    leaf = found[0][0]
-    if any(other is not leaf for other, _ in found):
-        return [_read(other, [index], fresh)[0] for other, index in found]
-    indices = [index for _, index in found]
-    if hasattr(leaf, "read_batch"):
-        return leaf.read_batch(indices, allocate)  # type: ignore[no-any-return]
-    if hasattr(leaf, "__getitems__"):
-        return leaf.__getitems__(indices)  # type: ignore[no-any-return]
-    return [leaf[index] for index in indices]
-
-
-def _inside(dataset: Any, index: int) -> tuple[Any, int]:
-    """The dataset that has a sample, and its index there."""
-    if type(dataset) is Subset:
-        return _inside(dataset.dataset, _moved(index, dataset.indices[index]))
-    if type(dataset) is ConcatDataset and 0 <= index < len(dataset):
-        ends = dataset.cumulative_sizes
-        part = bisect.bisect_right(ends, index)
-        return _inside(dataset.datasets[part], _moved(index, index - (ends[part - 1] if part else 0)))
-    return dataset, index
-
-
-def _place(dataset: Any, index: int) -> str:
-    """Where a sample lies, as the dataset that has it describes it; empty if it does not."""
-    try:
-        leaf, inner = _inside(dataset, index)
-        return str(leaf.describe(inner)) if hasattr(leaf, "describe") else ""
-    except Exception as error:  # noqa: BLE001 - foreign code, asked while an error is on its way that matters more
-        return f"not known, describe failed: {type(error).__name__}: {error}"
-
-
-def _places(dataset: Any, indices: Sequence[int]) -> str:
-    """Where the samples lie, one of which could not be read; empty if there are too many to list."""
-    if len(indices) > _LISTED:
-        return ""
-    return " or ".join(dict.fromkeys(filter(None, (_place(dataset, index) for index in indices))))
-
-
-def _moved(index: int, to: int) -> int:
-    return index.at(to) if isinstance(index, SampleIndex) else to
+            sample = read_samples(self._dataset, [index], fresh)[0]
 
 
 def _batch_of(indices: Sequence[int]) -> PlannedBatch | None:
