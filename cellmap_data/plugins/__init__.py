@@ -16,7 +16,7 @@ from cellmap_data.plugins.manager import PluginManager
 from cellmap_data.plugins.order_report import AbsentName, OrderReport, Place
 from cellmap_data.plugins.relay import PluginRelay
 from cellmap_data.plugins.requirements import API_VERSION
-from cellmap_data.plugins.selection import build_manager, environment_hooks
+from cellmap_data.plugins.selection import build_manager
 
 _ENTRY_POINTS = {
     "AugmentationPlugin": "augmentation",
@@ -40,7 +40,6 @@ __all__ = [
     "PluginRelay",
     "PrefetchPlugin",
     "build_manager",
-    "environment_hooks",
     "installed_plugins",
 ]
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from importlib_metadata import EntryPoint
 
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.errors import CellMapDataError, ConfigurationError, message
 from cellmap_data.plugins.construction import construct
-from cellmap_data.plugins.discovery import author_of_entry, installed, load, meant_by, only
+from cellmap_data.plugins.discovery import Catalogue, author_of_entry, installed, load, meant_by, only
 from cellmap_data.plugins.failures import FailurePolicy
-from cellmap_data.plugins.inspection import examine
+from cellmap_data.plugins.inspection import Registered, examine
 from cellmap_data.plugins.manager import PluginManager
-from cellmap_data.plugins.relay import PluginRelay
 
-__all__ = ["build_manager", "environment_hooks"]
+__all__ = ["DEFAULT_PLUGINS", "Trial", "build_manager", "switched_off", "try_names"]
+
+DEFAULT_PLUGINS = ("prefetch", "augmentation", "device_transfer", "memory_optimization")
+"""What a loader has unless it is told otherwise, in the order of registration."""
 
 _ENABLE = "CELLMAP_DATA_PLUGINS"
 _DISABLE_ALL = "CELLMAP_DATA_DISABLE_PLUGINS"
@@ -61,23 +63,47 @@ def build_manager(
         When options are no mapping, or ``on_error`` is no policy.
     """
     manager = PluginManager()
-    if os.environ.get(_DISABLE_ALL, "").strip().lower() not in ("", "0", "false", "no"):
-        return manager
-    named = [name.strip() for name in os.environ.get(_ENABLE, "").split(",") if name.strip()]
-    wanted = _Wanted(options or {})
-    for item in [*([selection] if isinstance(selection, str | Mapping) else selection), *named]:
-        wanted.take(item)
-    wanted.register_in(manager)
+    if not switched_off():
+        _Wanted.by(selection, options or {}).register_in(manager)
     return manager
 
 
-@functools.cache
-def environment_hooks() -> PluginRelay:
-    """The hooks of the plugins that the environment names, made once for each process; for the command line.
+def switched_off() -> bool:
+    """Whether the environment variable CELLMAP_DATA_DISABLE_PLUGINS leaves all plugins out."""
+    return os.environ.get(_DISABLE_ALL, "").strip().lower() not in ("", "0", "false", "no")
 
-    Nobody else has the manager behind it, so it stays as it is.
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What :func:`build_manager` would make, as far as it can be made.
+
+    Attributes
+    ----------
+    manager
+        With the plugins that work.
+    refused
+        Name, or ``"no:name"`` -> why it would be an error.
     """
-    return build_manager().relay
+
+    manager: PluginManager
+    refused: Mapping[str, CellMapDataError]
+
+
+def try_names(names: Iterable[str] = ()) -> Trial:
+    """Do as :func:`build_manager` does, but go on without what is refused."""
+    manager = PluginManager()
+    refused: dict[str, CellMapDataError] = {}
+
+    @contextmanager
+    def note(name: str) -> Iterator[None]:
+        try:
+            yield
+        except CellMapDataError as error:
+            refused.setdefault(name, error)
+
+    if not switched_off():
+        _Wanted.by(names, {}, note).register_in(manager)
+    return Trial(manager, refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +121,37 @@ class _Chosen:
     entry: EntryPoint
     options: dict[str, Any]
 
+    def examined(self) -> Registered:
+        """Import it, make it and check it."""
+        author, options = author_of_entry(self.entry), dict(self.options)
+        policy = options.pop(_POLICY, None)
+        plugin = examine(construct(load(self.entry), author, options), author)
+        return plugin if policy is None else plugin.failing(FailurePolicy.of(policy))
+
+
+_Guard = Callable[[str], AbstractContextManager[None]]
+"""Is entered with a name for all that is done about it; it may keep what is raised."""
+
 
 class _Wanted:
     """A selection: first read item by item, then looked up as a whole, and only then imported."""
 
-    def __init__(self, defaults: Mapping[str, Options]) -> None:
+    def __init__(self, defaults: Mapping[str, Options], guard: _Guard | None) -> None:
         self._defaults = defaults
+        self._guard = guard or (lambda _: nullcontext())
         self._items: list[Any] = []  # what was named, and whatever else was handed in
         self._left_out: list[str] = []
+
+    @classmethod
+    def by(
+        cls, selection: Iterable[Any] | str, options: Mapping[str, Options], guard: _Guard | None = None
+    ) -> _Wanted:
+        """Read a selection, then what the environment adds."""
+        wanted = cls(options, guard)
+        named = [name.strip() for name in os.environ.get(_ENABLE, "").split(",") if name.strip()]
+        for item in [*([selection] if isinstance(selection, str | Mapping) else selection), *named]:
+            wanted.take(item)
+        return wanted
 
     def take(self, item: Any) -> None:
         """Read one item of the selection."""
@@ -125,28 +174,37 @@ class _Wanted:
     def register_in(self, manager: PluginManager) -> None:
         """Import, make and register, in order."""
         for item in self._look_up():
-            if not isinstance(item, _Chosen):
+            if isinstance(item, _Chosen):
+                with self._guard(item.entry.name):
+                    manager.add(item.examined())
+            else:
                 manager.register_plugin(item)
-                continue
-            author, options = author_of_entry(item.entry), dict(item.options)
-            policy = options.pop(_POLICY, None)
-            examined = examine(construct(load(item.entry), author, options), author)
-            manager.add(examined if policy is None else examined.failing(FailurePolicy.of(policy)))
 
     def _look_up(self) -> list[Any]:
         """The entry points that are meant, each once, between whatever was handed in."""
         catalogue = installed() if self._left_out or any(isinstance(i, _Named) for i in self._items) else {}
-        # a misspelt name would leave nothing out, and nobody would notice: it is looked up as well
-        left_out = [entry for name in self._left_out for entry in meant_by(name, catalogue)]
+        left_out = self._look_up_left_out(catalogue)
         found: list[Any] = []
         chosen: dict[EntryPoint, _Chosen] = {}
         for item in self._items:
             if not isinstance(item, _Named):
                 found.append(item)
-            elif staying := [entry for entry in meant_by(item.name, catalogue) if entry not in left_out]:
+                continue
+            with self._guard(item.name):
+                staying = [entry for entry in meant_by(item.name, catalogue) if entry not in left_out]
+                if not staying:
+                    continue
                 entry = only(staying)
                 if entry not in chosen:
                     chosen[entry] = _Chosen(entry, dict(self._defaults.get(entry.name, {})))
                     found.append(chosen[entry])
                 chosen[entry].options.update(item.options)
         return found
+
+    def _look_up_left_out(self, catalogue: Catalogue) -> list[EntryPoint]:
+        """A misspelt name would leave nothing out, and nobody would notice: that is an error as well."""
+        left_out: list[EntryPoint] = []
+        for name in self._left_out:
+            with self._guard(f"{_LEAVE_OUT}{name}"):
+                left_out += meant_by(name, catalogue)
+        return left_out

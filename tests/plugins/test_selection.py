@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from cellmap_data.errors import ConfigurationError, HookError, PluginRegistrationError, UnknownPluginError
-from cellmap_data.plugins import FailurePolicy, build_manager, environment_hooks
+from cellmap_data.plugins import FailurePolicy, build_manager
+from cellmap_data.plugins.selection import try_names
 from tests.plugins.actors import Appends, run
 
 
@@ -257,15 +258,25 @@ def test_errors_of_an_installed_plugin_name_its_distribution():
     assert "acme_code:Fails of acme 1.2" in str(caught.value)
 
 
+def test_a_trial_goes_on_without_what_is_refused(install, acme, monkeypatch):
+    """It has what works, in the order of the selection, and for each other name the error of a loader."""
+    install("broken", {"broken.one": ":Plugin"}, module="raise RuntimeError('no licence')")
+    monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "broken.one, acme.klass, no:acme.moduel, acme.class")
+    trial = try_names(["acme.object", "no:acme.module"])
+    assert trial.manager.list_plugins() == ["acme.object", "acme.class"]
+    assert list(trial.refused) == ["no:acme.moduel", "acme.klass", "broken.one"]
+    for name, error in trial.refused.items():
+        monkeypatch.setenv("CELLMAP_DATA_PLUGINS", name)
+        with pytest.raises(type(error)) as caught:
+            build_manager()
+        assert str(caught.value) == str(error)
+
+
 @pytest.mark.usefixtures("acme")
-def test_the_hooks_of_the_environment_are_made_once(monkeypatch):
-    """For what is used without a loader; later changes of the environment do not matter."""
+def test_a_trial_of_what_works_is_the_selection(monkeypatch):
+    """With everything switched off, it has nothing and refuses nothing."""
     monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "acme.class")
-    environment_hooks.cache_clear()
-    try:
-        hooks = environment_hooks()
-        monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "")
-        assert environment_hooks() is hooks
-        assert hooks.post_sample([], 0, None, True) == ["word"]
-    finally:
-        environment_hooks.cache_clear()
+    assert run(try_names(["acme.object"]).manager) == run(build_manager(["acme.object"])) == ["ready", "word"]
+    monkeypatch.setenv("CELLMAP_DATA_DISABLE_PLUGINS", "1")
+    trial = try_names(["acme.klass"])
+    assert (trial.manager.list_plugins(), trial.refused) == ([], {})
