@@ -12,6 +12,7 @@ from cellmap_data.dataloader.loader import SamplerLike
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import ConfigurationError, PluginError, message
 from cellmap_data.plugins import FailurePolicy, PluginManager, PluginRelay, build_manager
+from cellmap_data.plugins.selection import DEFAULT_PLUGINS
 
 __all__ = ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"]
 
@@ -117,7 +118,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             "device_transfer": {"device_manager": self.device_manager},
             "memory_optimization": {"device_manager": self.device_manager},
         }
-        wanted = [name for name, on in self._switches.items() if on]
+        wanted = [name for name in DEFAULT_PLUGINS if self._switches[name]]
         self.plugin_manager = build_manager([*wanted, *self._more_plugins], options=options)
         self._lend_readers(self.plugin_manager.relay)
         return self.plugin_manager.relay

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from cellmap_data.enhanced_dataloader import CellMapDataLoaderWithPlugins
 from cellmap_data.errors import ConfigurationError, HookError, PluginError, UnknownPluginError
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin
+from cellmap_data.plugins.selection import DEFAULT_PLUGINS
 from tests.toy import EXECUTORS, Slow, Toy, executor_id, is_right, seeded
 
 BUILTINS = ["prefetch", "augmentation", "device_transfer", "memory_optimization"]
@@ -28,6 +31,15 @@ class CustomPlugin(DataLoaderPlugin):
     def process_sample(self, sample, **kwargs):
         sample["custom_field"] = "processed"
         return sample
+
+
+def test_the_switches_are_those_of_the_default_plugins():
+    """What other parts of the package list as default is on in a loader that was told nothing."""
+    parameters = inspect.signature(EnhancedCellMapDataLoader).parameters
+    switches = {
+        name.removeprefix("enable_"): p.default for name, p in parameters.items() if "enable_" in name
+    }
+    assert switches == {"plugins": True, **dict.fromkeys(DEFAULT_PLUGINS, True)}
 
 
 @workers
