@@ -12,8 +12,11 @@ import pytest
 from rich.console import Console
 
 import cellmap_data
+from cellmap_data.cli.demo import show
 from cellmap_data.cli.demo.labels import CLASSES
 from cellmap_data.cli.demo.run import DemoOptions, run_demo
+from cellmap_data.hookspecs import hookimpl
+from cellmap_data.plugins import build_manager
 
 
 def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -87,3 +90,22 @@ def test_demo_without_a_third_party_plugin_says_so(tmp_path: Path) -> None:
     printed = StringIO()
     run_demo(DemoOptions(tmp_path, epochs=1, steps=1), Console(file=printed, width=110))
     assert "--plugin" in printed.getvalue()
+
+
+def test_plugins_are_shown_with_the_numbers_that_count() -> None:
+    """A number that was given at registration is shown, not the one that the plugin has by itself."""
+    manager = build_manager(["prefetch", "augmentation"])
+    manager.register_plugin(GreyValues(), name="grey", priority=70)
+    manager.disable_plugin("augmentation")
+    printed = StringIO()
+    show.plugins(Console(file=printed, width=110), manager)
+    rows = [line.split("\u2502")[1:3] for line in printed.getvalue().splitlines() if "\u2502" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [["prefetch", "100"], ["grey", "70"]]
+
+
+class GreyValues:
+    priority = 200
+
+    @hookimpl
+    def post_sample(self, sample: dict[str, object]) -> dict[str, object]:
+        return sample

@@ -51,11 +51,12 @@ def progress(console: Console, steps: int) -> Iterator[Callable[[float], float]]
 def plugins(console: Console, manager: PluginManager) -> None:
     """The plugins in the order in which they run, and the hooks that each answers."""
     table = Table("plugin", "number", "hooks", title="Plugins, highest number first")
-    answers = {hook: manager.call_order(hook) for hook in manager.list_hooks()}
-    numbers = {name: getattr(manager.get_plugin(name), "priority", 0) for name in manager.list_plugins()}
-    for name, number in sorted(numbers.items(), key=lambda item: -item[1]):
-        hooks = ", ".join(hook for hook, names in answers.items() if name in names)
-        table.add_row(name, str(number), hooks)
+    answers = manager.order_report().hooks
+    numbers = {place.plugin: place.number for places in answers.values() for place in places}
+    names = [name for name in manager.list_plugins() if name in numbers]
+    for name in sorted(names, key=lambda name: -numbers[name]):
+        hooks = ", ".join(hook for hook, places in answers.items() if any(p.plugin == name for p in places))
+        table.add_row(name, str(numbers[name]), hooks)
     console.print(table)
 
 
