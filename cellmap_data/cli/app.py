@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cellmap_data import __version__
 from cellmap_data.cli.demo.command import demo
+from cellmap_data.cli.plugins.command import plugins
 from cellmap_data.errors import (
     CellMapDataError,
     ConfigurationError,
@@ -69,6 +70,7 @@ def _own_commands() -> typer.Typer:
     )
     app.callback()(_common)
     app.command("demo")(demo)
+    app.add_typer(plugins, name="plugins")
     return app
 
 
