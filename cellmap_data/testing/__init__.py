@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellmap_data.testing.outcomes import Outcome, run
 from cellmap_data.testing.plugin_tests import PluginTests
+from cellmap_data.testing.reader_tests import ReaderTests
 from cellmap_data.testing.volumes import ramp, write_crop, write_labels, write_volume
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "PluginTests",
+    "ReaderTests",
     "clean_manager",
     "ramp",
     "run",

@@ -62,7 +62,7 @@ PUBLIC = {
     ],
     "cellmap_data.prefetch": ["Prefetcher"],
     "cellmap_data.sampler": [],
-    "cellmap_data.testing": ["PluginTests", "clean_manager", "ramp", "write_volume"],
+    "cellmap_data.testing": ["PluginTests", "ReaderTests", "clean_manager", "ramp", "write_volume"],
     "cellmap_data.transforms": [
         "Binarize",
         "GaussianNoise",
