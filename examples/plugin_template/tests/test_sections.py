@@ -1,4 +1,4 @@
-"""The plugin by itself: no volume and no loader needed."""
+"""What the plugin shares with all others, and what it does to a sample."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from cellmap_data_plugin_template import SectionArtefacts, SectionOptions
 
 from cellmap_data.errors import PluginRegistrationError
 from cellmap_data.plugins import build_manager
+
+from cellmap_data.testing import PluginTests
+
+
+class TestPromises(PluginTests):
+    """What every plugin promises: reproducible, safe in threads, at home in worker processes."""
+
+    def make_plugin(self) -> SectionArtefacts:
+        return SectionArtefacts(missing=0.2)
 
 
 def make_sample(
