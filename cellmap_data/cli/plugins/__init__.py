@@ -1,4 +1,4 @@
-"""``cellmap-data plugins``: what is installed, and in which order it is called."""
+"""``cellmap-data plugins``: what is installed, in which order it is called, and whether one works."""
 
 from cellmap_data.cli.plugins.command import plugins
 

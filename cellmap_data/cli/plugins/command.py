@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -34,7 +36,7 @@ def overview(context: typer.Context, as_json: Json = False) -> None:
     from cellmap_data.cli.plugins import show
     from cellmap_data.cli.plugins.table import rows
 
-    with redirect_stdout(sys.stderr):
+    with _stdout_kept_clean():
         found = rows()
     if as_json:
         _print_json([row.as_json() for row in found])
@@ -67,12 +69,67 @@ def order(
     from cellmap_data.plugins import build_manager
     from cellmap_data.plugins.selection import DEFAULT_PLUGINS
 
-    with redirect_stdout(sys.stderr):
+    with _stdout_kept_clean():
         report = build_manager([*DEFAULT_PLUGINS, *(names or ())]).order_report()
     if as_json:
         _print_json(asdict(report))
     else:
         show.order(report)
+
+
+@plugins.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the plugin is enabled by.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="An option that the plugin is made with; repeatable. The value is JSON, or else text.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import a plugin, make it, look at its hooks, and test its promises.
+
+    Exit code: 0 if all is well; 1 if the plugin is unknown, is refused or fails
+    a test; 2 if the command is used wrongly.
+    """
+    options = dict(_parsed(text) for text in option or ())
+    from cellmap_data.cli.plugins import show
+    from cellmap_data.cli.plugins.examination import examined
+
+    with _stdout_kept_clean():
+        result = examined(name, options)
+    if as_json:
+        _print_json(result.as_json())
+    else:
+        show.examination(result)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _parsed(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--option")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[None]:
+    """Send to stderr what plugins print, also in worker processes, which have the file and not the object."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _print_json(content: Any) -> None:

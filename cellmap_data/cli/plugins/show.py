@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from textwrap import indent
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,7 +17,11 @@ from cellmap_data.cli.plugins.table import Row
 from cellmap_data.plugins import OrderReport
 from cellmap_data.plugins.selection import switched_off
 
-__all__ = ["order", "overview"]
+if TYPE_CHECKING:
+    from cellmap_data.cli.plugins.examination import Examination
+    from cellmap_data.testing import Outcome
+
+__all__ = ["examination", "order", "overview"]
 
 _WITHOUT_TERMINAL = 10_000
 """Columns where nobody says how many there are: one line for each row, so that ``grep`` finds all of it."""
@@ -75,6 +82,35 @@ def order(report: OrderReport) -> None:
             _line("")
     for wish in report.absent:
         _line(f"{wish.plugin!r} says {wish.wish}={wish.name!r}, and no such plugin is enabled; {wish.hint}")
+
+
+def examination(result: Examination) -> None:
+    """What the plugin is, then why it is refused, or how each test ended."""
+    origin = f" of {result.distribution}" if result.distribution else ""
+    _line(f"{result.name}{origin}")
+    if result.refused:
+        _line(f"\n{result.refused}")
+        return
+    _line(f"number {result.priority}; {', '.join(result.hooks) or 'no hooks'}\n")
+    for outcome in result.outcomes:
+        _outcome(outcome)
+    counts = Counter(_ending(outcome) for outcome in result.outcomes)
+    _line("\n" + ", ".join(f"{count} {ending}" for ending, count in sorted(counts.items())))
+
+
+def _outcome(outcome: Outcome) -> None:
+    """One line, with the reason if it was skipped; a failure below it, with the name of the test."""
+    ending = _ending(outcome)
+    about = {"passed": "", "skipped": f" ({outcome.skipped})", "failed": f" (test_{outcome.name})"}[ending]
+    _line(f"{ending:<9}{outcome.promise.replace('``', '')}{about}")
+    if outcome.failure:
+        _line(indent(outcome.failure, " " * 9))
+
+
+def _ending(outcome: Outcome) -> str:
+    if outcome.skipped:
+        return "skipped"
+    return "failed" if outcome.failure else "passed"
 
 
 def _hooks(row: Row) -> str:
