@@ -44,7 +44,8 @@ def test_a_plugin_that_fails_does_not_pass(command):
     assert code == 1
     assert out.count("\nfailed ") == len(failures)
     assert all(f"(test_{outcome['name']})" in out for outcome in failures)
-    assert all(line in out for outcome in failures for line in outcome["failure"].splitlines())
+    lines = [line for outcome in failures for line in outcome["failure"].splitlines()]
+    assert all(line in out for line in lines if "crop:" not in line)  # that lay in a folder of its own
 
 
 @pytest.mark.parametrize(

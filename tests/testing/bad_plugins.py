@@ -11,6 +11,7 @@ import torch
 from cellmap_data.buffers import SlotProvider
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin
+from tests.plugins.actors import Reader
 
 
 class Misspelt:
@@ -188,7 +189,7 @@ class Generous(SlotProvider):
 class OpensEverything:
     @hookimpl
     def open_array(self, uri):
-        return object()
+        return Reader()
 
 
 class AddsAnObject:

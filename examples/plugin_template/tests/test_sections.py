@@ -11,7 +11,6 @@ from cellmap_data_plugin_template import SectionArtefacts, SectionOptions
 
 from cellmap_data.errors import PluginRegistrationError
 from cellmap_data.plugins import build_manager
-
 from cellmap_data.testing import PluginTests
 
 
