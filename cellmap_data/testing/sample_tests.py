@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ from cellmap_data.testing.subject import Subject, registered
 
 __all__ = ["SampleTests"]
 
-_THREADS = 4
+_THREADS, _TURNS = 4, 32
+"""Threads, and samples for each: enough for those that share something to meet."""
 
 
 class SampleTests(Subject):
@@ -96,11 +99,10 @@ class SampleTests(Subject):
     def test_post_sample_runs_in_threads(self) -> None:
         """Samples that pass through at the same time become what they become one by one."""
         with registered(self, "post_sample") as bench:
-            indices = range(4 * _THREADS)
+            indices = range(_TURNS * _THREADS)
             alone = [bench.post_sample(self.make_sample(i), i, i) for i in indices]
             samples = [self.make_sample(i) for i in indices]
-            with ThreadPoolExecutor(_THREADS) as threads:
-                together = list(threads.map(bench.post_sample, samples, indices, indices))
+            together = _at_the_same_time(bench.post_sample, samples, indices, indices)
             if differing := difference(alone, together):
                 fail(
                     "post_sample mixes up samples that pass through at the same time",
@@ -152,6 +154,28 @@ def _counts(batch: Mapping[Any, Any], keys: Iterable[Any]) -> dict[Any, int]:
 
 def _in_words(counts: Mapping[Any, int]) -> str:
     return ", ".join(f"{key}: {count}" for key, count in counts.items())
+
+
+def _at_the_same_time(function: Callable[..., Any], *arguments: Sequence[Any]) -> list[Any]:
+    """Call a function with each set of arguments, as ``map`` does, in threads that begin together.
+
+    The threads take turns very often, so that they meet in the middle of a function if they can.
+    """
+    start = Barrier(_THREADS)
+    given = list(zip(*arguments, strict=True))
+
+    def work(first: int) -> list[Any]:
+        start.wait()
+        return [function(*one) for one in given[first::_THREADS]]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            parts = list(threads.map(work, range(_THREADS)))
+    finally:
+        sys.setswitchinterval(interval)
+    return [parts[i % _THREADS][i // _THREADS] for i in range(len(given))]
 
 
 def _global_generators() -> dict[str, Any]:
