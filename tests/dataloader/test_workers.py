@@ -17,8 +17,8 @@ import pytest
 
 from cellmap_data import storage
 from cellmap_data.dataloader import CellMapDataLoader
-from cellmap_data.errors import ConfigurationError, ReadTimeoutError, WorkerDiedError
-from tests.toy import Slow, Suicidal, Toy
+from cellmap_data.errors import ConfigurationError, ReadTimeoutError
+from tests.toy import Slow, Toy
 from tests.volumes import write_multiscale
 
 ROOT = Path(__file__).parents[2]
@@ -30,12 +30,25 @@ def test_a_killed_worker_is_an_error_and_the_next_epoch_works(method, tmp_path):
     """A worker that is killed is reported within seconds, with what to look for; fresh ones take over."""
     fuse = tmp_path / "fuse"
     fuse.touch()
-    options = {"num_workers": 2, "multiprocessing_context": method, "persistent_workers": True}
-    with CellMapDataLoader(Suicidal(fuse), batch_size=2, is_train=False, **options) as loader:
-        with pytest.raises(WorkerDiedError, match="out of memory"):
-            list(loader)
-        fuse.unlink()
-        assert len(list(loader)) == 10
+    script = f"""
+        from pathlib import Path
+        import pytest
+        from cellmap_data.dataloader import CellMapDataLoader
+        from cellmap_data.errors import WorkerDiedError
+        from tests.toy import Suicidal
+        if __name__ == "__main__":
+            fuse = Path({str(fuse)!r})
+            loader = CellMapDataLoader(Suicidal(fuse), batch_size=2, is_train=False, num_workers=2,
+                                       multiprocessing_context={method!r}, persistent_workers=True)
+            with loader:
+                with pytest.raises(WorkerDiedError, match="out of memory"):
+                    list(loader)
+                fuse.unlink()
+                print(len(list(loader)), "batches", flush=True)
+    """
+    # In a process of its own: this one may have read, and then it cannot fork.
+    out, _ = start(script, tmp_path).communicate(timeout=120)
+    assert out.strip() == "10 batches"
 
 
 @METHODS
