@@ -17,7 +17,7 @@ import pytest
 
 from cellmap_data import storage
 from cellmap_data.dataloader import CellMapDataLoader
-from cellmap_data.errors import ConfigurationError, ReadTimeoutError
+from cellmap_data.errors import ConfigurationError, ReadTimeoutError, WorkerDiedError
 from tests.toy import Slow, Toy
 from tests.volumes import write_multiscale
 

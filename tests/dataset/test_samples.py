@@ -221,7 +221,7 @@ def test_a_volume_without_z_gives_planes(tmp_path) -> None:
 @pytest.mark.parametrize("labelled", [True, False], ids=["labels", "raw only"])
 def test_a_position_is_described_by_paths_and_centre(labelled, tmp_path) -> None:
     """The description has the paths and the centre in nm; beyond the end there is none."""
-    raw, labels = make_crop(tmp_path, (8, 8, 9), voxel=(8, 4, 2.5))
+    raw, labels = make_crop(tmp_path, (8, 8, 9), voxel_size=(8, 4, 2.5))
     cube = {"shape": (8, 8, 8), "scale": (8, 4, 2.5)}
     target = (labels, ["nuc", "mito"]) if labelled else (None, None)
     dataset = CellMapDataset(raw, *target, {"raw": cube}, {"l": cube})

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from cellmap_data import EnhancedCellMapDataLoader
 from cellmap_data.errors import HookError
-from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import PluginManager
 from cellmap_data.plugins.tracing import kind_of
 from tests.plugins.actors import Appends, Raises
-from tests.toy import Toy
+
+ROOT = Path(__file__).parents[2]
 
 
 class Unprintable(torch.Tensor):
@@ -70,22 +74,26 @@ def test_a_failure_is_told_too(capfd):
     assert "pre_batch bad(dataset=None, indices=1 items) -> raised ValueError" in capfd.readouterr().err
 
 
+SCRIPT = """
+import sys
+from cellmap_data import EnhancedCellMapDataLoader
+from tests.toy import Toy
+
+if __name__ == "__main__":
+    with EnhancedCellMapDataLoader(Toy(4), batch_size=2, num_workers=int(sys.argv[1])) as loader:
+        assert len(list(loader)) == 2
+"""
+
+
 @pytest.mark.executor
 @pytest.mark.parametrize("workers", [0, 1])
-def test_the_environment_switches_it_on_for_workers_too(workers, monkeypatch, capfd):
+def test_the_environment_switches_it_on_for_workers_too(workers, tmp_path):
     """No line of code has to change to see what happens to a training."""
-    monkeypatch.setenv("CELLMAP_DATA_TRACE", "1")
-    with EnhancedCellMapDataLoader(Toy(4), batch_size=2, num_workers=workers, plugins=[Marks()]) as loader:
-        assert len(list(loader)) == 2
-    told = capfd.readouterr().err
-    assert told.count(" post_sample Marks(sample={idx: int64[], x: float32[1, 4, 4, 4]") == 4
+    path = tmp_path / "train.py"
+    path.write_text(SCRIPT)
+    environment = os.environ | {"CELLMAP_DATA_TRACE": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(path), str(workers)]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stderr
+    assert told.count(" post_sample augmentation(sample={idx: int64[], x: float32[1, 4, 4, 4]") == 4
     assert told.count(" post_collate device_transfer(batch={idx: int64[2], x: float32[2, 1, 4, 4, 4]") == 2
     assert "tensor(" not in told
-
-
-class Marks:
-    """Does nothing."""
-
-    @hookimpl
-    def post_sample(self, sample):
-        return sample
