@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from hypothesis import settings
 
 MODULE = """
 from cellmap_data.errors import ConfigurationError
@@ -38,6 +39,10 @@ def make(word="made"):
 def post_sample(sample):
     return [*sample, "module"]
 """
+
+settings.register_profile(
+    "thorough", max_examples=3000, deadline=None
+)  # pytest --hypothesis-profile thorough
 
 
 @pytest.fixture(autouse=True)
