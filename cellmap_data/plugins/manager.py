@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import pluggy
-
 from cellmap_data import hookspecs
 from cellmap_data.account import Account
-from cellmap_data.errors import ConfigurationError, UnknownPluginError, message
-from cellmap_data.plugins.base import CHANGES
+from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.plugins.binding import HOOKS
 from cellmap_data.plugins.construction import author_of, construct
-from cellmap_data.plugins.doubles import refuse_double
 from cellmap_data.plugins.failures import FailurePolicy
-from cellmap_data.plugins.inspection import Registered, examine, names_in
+from cellmap_data.plugins.inspection import examine, names_in
 from cellmap_data.plugins.order_report import OrderReport, report
-from cellmap_data.plugins.ordering import Snapshot, states_of
-from cellmap_data.plugins.recipe import pack, unpack
-from cellmap_data.plugins.recorder import Recorder
-from cellmap_data.plugins.refusals import nearest, refusal
-from cellmap_data.plugins.relay import PluginRelay, Switchboard
-from cellmap_data.plugins.tracing import traced, wanted
-from cellmap_data.plugins.worker_life import WorkerLife
+from cellmap_data.plugins.ordering import Snapshot
+from cellmap_data.plugins.refusals import nearest
+from cellmap_data.plugins.relay import PluginRelay
+from cellmap_data.plugins.roster import Roster
 
 __all__ = ["PluginManager"]
 
@@ -41,40 +32,30 @@ class PluginManager:
 
     Attributes
     ----------
+    roster
+        The plugins as they stand.
     relay
         Calls hooks; what a loader is given.
-    recorder
-        Counts what the plugins cost in this process.
-    life
-        What happened to the plugins in this process, if it is a worker.
-    tracing
-        Whether every call of a hook is told on stderr, with shapes and dtypes but without values; True from
-        the start if CELLMAP_DATA_TRACE is set. Workers obey from their start on.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._plugins: tuple[Registered, ...] = ()
-        self.recorder = Recorder()
-        self._tracing = wanted()
-        self._snapshot = Snapshot.of((), CHANGES.ticks, 0, self.recorder)
-        self._boards: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.life = WorkerLife()
-        self.relay = PluginRelay(self)
+    def __init__(self, roster: Roster | None = None) -> None:
+        self.roster = roster or Roster()
+        self.relay = PluginRelay(self.roster)
 
-    def __reduce__(self) -> tuple[Callable[[bytes, bool], PluginManager], tuple[bytes, bool]]:
-        return _rebuild, (pack(self._plugins), self._tracing)
+    def __reduce__(self) -> tuple[type[PluginManager], tuple[Roster]]:
+        return PluginManager, (self.roster,)
 
     @property
     def tracing(self) -> bool:
-        """Whether every call of a hook is told on stderr."""
-        return self._tracing
+        """Whether every call of a hook is told on stderr, with shapes and dtypes but without values.
+
+        True from the start if CELLMAP_DATA_TRACE is set; workers obey from their start on.
+        """
+        return self.roster.tracing
 
     @tracing.setter
     def tracing(self, value: bool) -> None:
-        with self._lock:
-            self._tracing = bool(value)
-            self._replace(self._plugins)
+        self.roster.tracing = value
 
     def register_plugin(
         self,
@@ -103,6 +84,9 @@ class PluginManager:
         before, after
             Names of plugins that it shall run before or after; None for its own wishes. Names that nobody
             has are ignored, see :meth:`order_report`.
+        on_error
+            What happens when it fails: ``"raise"``, ``"skip_sample"`` or ``"skip_plugin(limit=10)"``, see
+            :class:`FailurePolicy`; None for its own wish.
 
         Returns
         -------
@@ -125,7 +109,8 @@ class PluginManager:
             examined = replace(examined, after=names_in(after, "after", examined.author))
         if on_error is not None:
             examined = examined.failing(FailurePolicy.of(on_error))
-        return self.add(examined, priority)
+        self.roster.add(examined, priority)
+        return examined.name
 
     def unregister_plugin(self, name: str) -> Any:
         """Take a plugin out and return it.
@@ -135,30 +120,27 @@ class PluginManager:
         UnknownPluginError
             When there is none of that name.
         """
-        with self._lock:
-            leaving = self._find(name)
-            self._replace(tuple(plugin for plugin in self._plugins if plugin is not leaving))
-        return leaving.plugin
+        return self.roster.remove(name).plugin
 
     def get_plugin(self, name: str) -> Any | None:
         """The plugin of that name; None if there is none."""
-        return next((plugin.plugin for plugin in self._plugins if plugin.name == name), None)
+        return next((each.plugin for each in self.roster.plugins if each.name == name), None)
 
     def list_plugins(self) -> list[str]:
         """The names of all plugins, enabled or not, in the order of registration."""
-        return [plugin.name for plugin in self._plugins]
+        return self.roster.names
 
     def enable_plugin(self, name: str) -> None:
         """Let the hooks of a plugin run. Raises UnknownPluginError when there is none of that name."""
-        self._find(name).controls.enable()
+        self.roster.find(name).controls.enable()
 
     def disable_plugin(self, name: str) -> None:
         """Skip the hooks of a plugin. Raises UnknownPluginError when there is none of that name."""
-        self._find(name).controls.disable()
+        self.roster.find(name).controls.disable()
 
     def set_priority(self, name: str, priority: int) -> None:
         """Move a plugin in the order. Raises UnknownPluginError when there is none of that name."""
-        self._find(name).controls.priority = priority
+        self.roster.find(name).controls.priority = priority
 
     def set_on_error(self, name: str, policy: str | FailurePolicy) -> None:
         """Say what happens when a plugin fails, see :class:`FailurePolicy`; in workers from the next epoch.
@@ -170,10 +152,8 @@ class PluginManager:
         ConfigurationError
             When it is no policy.
         """
-        with self._lock:
-            changed = self._find(name)
-            new = changed.failing(FailurePolicy.of(policy))
-            self._replace(tuple(new if plugin is changed else plugin for plugin in self._plugins))
+        read = FailurePolicy.of(policy)
+        self.roster.change(name, lambda plugin: plugin.failing(read))
 
     def list_hooks(self) -> list[str]:
         """The names of all hooks."""
@@ -229,94 +209,15 @@ class PluginManager:
         return getattr(self.relay, name)(**arguments)
 
     def snapshot(self) -> Snapshot:
-        """The plugins as they are now."""
-        current = self._snapshot
-        return current if current.tick == CHANGES.ticks else self._refreshed()
+        """The plugins as they are now, for whoever wants pluggy's own view of them."""
+        return self.roster.snapshot()
 
     def take_account(self) -> Account:
         """What the plugins cost in this process since the last time, and where they failed."""
-        return self.recorder.take()
-
-    def publish(self, board: Switchboard) -> None:
-        """Let a board show which plugins are on, from now on and for as long as it lives."""
-        CHANGES.listen(self)
-        self._boards.add(board)
-        self.plugins_changed()
-
-    def plugins_changed(self) -> None:
-        """Bring boards up to date; called when any plugin of this process has been switched."""
-        with self._lock:
-            for board in list(self._boards):
-                board.write(self.snapshot().switches)
-
-    def switch(self, states: Sequence[bool]) -> None:
-        """Enable and disable the plugins, given in the order of registration."""
-        for plugin, state in zip(self._plugins, states, strict=True):
-            plugin.controls.enabled = state
-        self.life.catch_up(self.snapshot())
-
-    def add(self, plugin: Registered, priority: int | None = None) -> str:
-        """Add a plugin that was examined; see :meth:`register_plugin`."""
-        with self._lock:
-            refuse_double(plugin, self._plugins)
-        if priority is not None:
-            plugin.controls.priority = priority  # without the lock, for other managers may hear of it
-        with self._lock:
-            refuse_double(plugin, self._plugins)
-            try:
-                self._replace((*self._plugins, plugin))
-            except pluggy.PluginValidationError as error:
-                raise refusal(
-                    plugin.author,
-                    "is refused by pluggy",
-                    expected="hookimpl with options that go together",
-                    got=error,
-                    hint="correct what is said to hookimpl",
-                ) from error
-        return plugin.name
-
-    def _replace(self, plugins: tuple[Registered, ...]) -> None:
-        """Compile first: if that fails, nothing has changed."""
-        self._snapshot = self._compiled(plugins, CHANGES.ticks, self._snapshot.version + 1)
-        self._plugins = plugins
-
-    def _refreshed(self) -> Snapshot:
-        with self._lock:
-            tick = CHANGES.ticks  # read before the plugins are: what changes later makes it out of date
-            known, (revisions, switches) = self._snapshot, states_of(self._plugins)
-            if (revisions, switches) == (known.revisions, known.switches):
-                self._snapshot = replace(known, tick=tick)
-            else:
-                version = known.version + (revisions != known.revisions)
-                self._snapshot = self._compiled(self._plugins, tick, version)
-            return self._snapshot
-
-    def _compiled(self, plugins: tuple[Registered, ...], tick: int, version: int) -> Snapshot:
-        if self._tracing:
-            plugins = tuple(
-                replace(plugin, hooks={hook: traced(bound) for hook, bound in plugin.hooks.items()})
-                for plugin in plugins
-            )
-        return Snapshot.of(plugins, tick, version, self.recorder)
-
-    def _find(self, name: str) -> Registered:
-        for plugin in self._plugins:
-            if plugin.name == name:
-                return plugin
-        raise UnknownPluginError(
-            message(f"no plugin is named {name!r} here", hint=nearest(name, self.list_plugins()))
-        )
+        return self.roster.take_account()
 
 
 def _known(hook: str) -> str:
     if hook not in HOOKS:
         raise ConfigurationError(message(f"there is no hook {hook!r}", hint=nearest(hook, HOOKS)))
     return hook
-
-
-def _rebuild(packed: bytes, tracing: bool) -> PluginManager:
-    manager = PluginManager()
-    manager._tracing = tracing
-    for plugin in unpack(packed):
-        manager.add(plugin)
-    return manager

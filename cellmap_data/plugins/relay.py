@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cellmap_data.account import Account
 
@@ -15,30 +14,20 @@ if TYPE_CHECKING:
     import typer
 
     from cellmap_data.buffers import BatchSpec, SlotProvider
-    from cellmap_data.plugins.manager import PluginManager
     from cellmap_data.plugins.ordering import Snapshot
+    from cellmap_data.plugins.roster import Roster, Switchboard
     from cellmap_data.storage import ArrayReader
 
-__all__ = ["PluginRelay", "Switchboard"]
-
-
-class Switchboard(Protocol):
-    """Tells other processes which plugins are on, one flag for each in the order of registration."""
-
-    def write(self, states: Sequence[bool]) -> None:
-        """Show these states from now on."""
-
-    def read(self) -> Sequence[bool] | None:
-        """The states; None if nothing was written since this process last read them."""
+__all__ = ["PluginRelay"]
 
 
 class PluginRelay:
-    """Calls hooks on the plugins of a manager as they are at the time of the call.
+    """Calls hooks on plugins as they are at the time of the call.
 
     Notify hooks return None, chain hooks the value as the last plugin returned it, first-result hooks what
     the first plugin with an answer gave, or None. ``cellmap_data.hookspecs`` describes each hook.
 
-    It pickles with its manager; what arrives in another process works on copies of the plugins.
+    It pickles with its roster; what arrives in another process works on copies of the plugins.
 
     The two chain hooks are written out, with one handler around all plugins: they run for every sample, and
     a shared function that takes ``*arguments`` costs three times as much.
@@ -49,14 +38,14 @@ class PluginRelay:
         From every method that calls a hook: a plugin raised, or returned None from a chain hook.
     """
 
-    __slots__ = ("__weakref__", "_manager", "_now")
+    __slots__ = ("__weakref__", "_now", "_roster")
 
-    def __init__(self, manager: PluginManager, pinned: Snapshot | None = None) -> None:
-        self._manager = manager
-        self._now = manager.snapshot if pinned is None else lambda: pinned
+    def __init__(self, roster: Roster, pinned: Snapshot | None = None) -> None:
+        self._roster = roster
+        self._now = roster.snapshot if pinned is None else lambda: pinned
 
-    def __reduce__(self) -> tuple[Callable[[PluginManager], PluginRelay], tuple[PluginManager]]:
-        return attrgetter("relay"), (self._manager,)
+    def __reduce__(self) -> tuple[type[PluginRelay], tuple[Roster]]:
+        return PluginRelay, (self._roster,)
 
     @property
     def version(self) -> int:
@@ -74,21 +63,19 @@ class PluginRelay:
 
     def pinned(self) -> PluginRelay:
         """The same for one batch: what is switched meanwhile concerns later ones."""
-        return PluginRelay(self._manager, self._now())
+        return PluginRelay(self._roster, self._now())
 
     def take_account(self) -> Account:
         """What the plugins cost in this process since the last time, and where they failed."""
-        return self._manager.take_account()
+        return self._roster.take_account()
 
     def publish(self, board: Switchboard) -> None:
         """Keep a board up to date for as long as it lives."""
-        self._manager.publish(board)
+        self._roster.publish(board)
 
     def follow(self, board: Switchboard) -> None:
         """Switch the plugins of this process as a board says."""
-        states = board.read()
-        if states is not None:
-            self._manager.switch(states)
+        self._roster.follow(board)
 
     def pre_batch(self, dataset: Any, indices: Sequence[int]) -> None:
         """Tell that a batch will be read."""
@@ -104,7 +91,7 @@ class PluginRelay:
 
     def post_sample(self, sample: Any, index: int, rng: np.random.Generator, is_train: bool) -> Any:
         """Pass a sample through."""
-        chain, recorder, clock = self._now().chains["post_sample"], self._manager.recorder, time.perf_counter
+        chain, recorder, clock = self._now().chains["post_sample"], self._roster.recorder, time.perf_counter
         if chain.careful:
             rest, skippable = (index, rng, is_train), is_train
             return chain.run(sample, *rest, recorder=recorder, index=index, replaceable=skippable)
@@ -128,7 +115,7 @@ class PluginRelay:
 
     def post_collate(self, batch: Any, device: torch.device, is_train: bool) -> Any:
         """Pass a batch through."""
-        chain, recorder, clock = self._now().chains["post_collate"], self._manager.recorder, time.perf_counter
+        chain, recorder, clock = self._now().chains["post_collate"], self._roster.recorder, time.perf_counter
         if chain.careful:
             return chain.run(batch, device, is_train, recorder=recorder)
         kind, marks = batch.__class__, [clock()]
@@ -158,11 +145,11 @@ class PluginRelay:
 
     def setup_worker(self, worker_id: int, num_workers: int, seed: int) -> None:
         """Tell that this worker process has started; who is switched on later is told then."""
-        self._manager.life.begin(self._now(), worker_id, num_workers, seed)
+        self._roster.life.begin(self._now(), worker_id, num_workers, seed)
 
     def teardown_worker(self, worker_id: int) -> None:
         """Tell all that were set up that this worker process is about to end."""
-        self._manager.life.end(self._now(), worker_id)
+        self._roster.life.end(self._now(), worker_id)
 
     def open_array(self, uri: str, context: Any) -> ArrayReader | None:
         """Ask for a reader."""

@@ -176,7 +176,7 @@ class _Wanted:
         for item in self._look_up():
             if isinstance(item, _Chosen):
                 with self._guard(item.entry.name):
-                    manager.add(item.examined())
+                    manager.roster.add(item.examined())
             else:
                 manager.register_plugin(item)
 

@@ -191,8 +191,8 @@ def test_the_policy_travels():
     manager = PluginManager()
     manager.register_plugin(Adds(1, 0), name="one", on_error="skip_plugin(4)")
     copy = pickle.loads(pickle.dumps(manager))
-    assert copy._plugins[0].policy == FailurePolicy("skip_plugin", 4)
-    assert copy._plugins[0].hooks["post_sample"].policy.limit == 4
+    assert copy.roster.plugins[0].policy == FailurePolicy("skip_plugin", 4)
+    assert copy.roster.plugins[0].hooks["post_sample"].policy.limit == 4
 
 
 class Wraps:

@@ -60,7 +60,7 @@ def test_given_options_are_defaults_of_the_selection():
 def test_what_happens_on_errors_is_an_option_of_every_plugin(name):
     """Also of those that take none of their own; it is not passed on to the plugin."""
     manager = build_manager([{name: {"on_error": "skip_plugin(limit=3)"}}])
-    assert manager._plugins[0].policy == FailurePolicy("skip_plugin", 3)
+    assert manager.roster.plugins[0].policy == FailurePolicy("skip_plugin", 3)
     with pytest.raises(ConfigurationError, match="skip_sample"):
         build_manager([{name: {"on_error": "shrug"}}])
 
