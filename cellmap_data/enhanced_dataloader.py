@@ -93,6 +93,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             "device_transfer": enable_device_transfer,
             "memory_optimization": enable_memory_optimization,
         }
+        _check_cuda(device)
         self._transforms = transforms
         self._more_plugins = _listed(plugins, enable_plugins)
         super().__init__(
@@ -236,6 +237,19 @@ def _listed(plugins: str | Mapping[str, Any] | Iterable[Any], enabled: bool) -> 
             )
         )
     return listed
+
+
+def _check_cuda(device: str | torch.device | None) -> None:
+    """Say at once what would otherwise fail with the first batch, in whichever plugin comes first."""
+    if device is not None and torch.device(device).type == "cuda" and not torch.cuda.device_count():
+        raise ConfigurationError(
+            message(
+                "batches cannot be moved to a CUDA device",
+                expected="a CUDA device that torch can use",
+                got="torch.cuda.device_count() is 0",
+                hint="leave device out to take the best there is, or pass device='cpu'",
+            )
+        )
 
 
 def _within(dataset: Any) -> Iterator[Any]:

@@ -354,3 +354,10 @@ def test_what_a_plugin_keeps_is_not_overwritten(workers):
         Toy(300), batch_size=2, num_workers=workers, plugins=[Memoriser()]
     ) as loader:
         assert all(is_right(batch) for batch in loader)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() > 0, reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_told_at_once():
+    """Not with the first batch, where a plugin would be blamed for it."""
+    with pytest.raises(ConfigurationError, match="device_count"):
+        EnhancedCellMapDataLoader(Toy(), device="cuda:0")
