@@ -47,6 +47,7 @@ def meant_by(name: str, catalogue: Catalogue) -> Sequence[EntryPoint]:
     if not offered:
         place = f"entry points of the group {ENTRY_POINT_GROUP}"
         hint = nearest(name, [*catalogue, *(each for each, entries in packages.items() if len(entries) == 1)])
+        hint += " ('cellmap-data plugins' lists what is installed)"
         raise UnknownPluginError(message(f"no plugin named {name!r} is installed", place=place, hint=hint))
     names = sorted(entry.name for entry in offered)
     raise UnknownPluginError(
@@ -86,15 +87,25 @@ def only(entries: Sequence[EntryPoint]) -> EntryPoint:
     entry, *others = sorted(entries, key=lambda each: str(author_of_entry(each)))
     if others:
         got = "; ".join(str(author_of_entry(each)) for each in (entry, *others))
-        names = " or ".join(each.dist.name for each in (entry, *others) if each.dist)
         raise refusal(
             author_of_entry(entry),
             "is offered more than once",
             expected="one distribution that has it",
             got=got,
-            hint=f"pip uninstall {names}: one of them must go",
+            hint=_ways_to_one([entry, *others]),
         )
     return entry
+
+
+def _ways_to_one(entries: Sequence[EntryPoint]) -> str:
+    """How to end a conflict: one of them goes, or is named by its distribution, see :func:`meant_by`."""
+    distributions = [entry.dist for entry in entries if entry.dist]
+    hint = ", or: ".join(f"pip uninstall {each.name}" for each in distributions)
+    names = [
+        each.name for each in distributions if len(each.entry_points.select(group=ENTRY_POINT_GROUP)) == 1
+    ]
+    direct = " or ".join(f"plugins=[{name!r}]" for name in names if name != entries[0].name)
+    return f"{hint}; to keep both, enable one by its distribution: {direct}" if direct else hint
 
 
 def load(entry: EntryPoint) -> Any:
