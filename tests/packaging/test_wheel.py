@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,25 +9,18 @@ from collections.abc import Iterator
 from configparser import ConfigParser
 from email import message_from_bytes
 from email.message import Message
-from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 import cellmap_data
-
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("cellmap_data", "cellmap_data_plugins_builtin")
-SOURCES = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE", *PACKAGES)
+from tests.packaging.checkout import PACKAGES, ROOT, copy_checkout
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     """The wheel of a copy of the sources, so that no earlier build can leak into it."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, source / name)
+    source, target = copy_checkout(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("wheel")
     command = [
         sys.executable,
         "-m",
