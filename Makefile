@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 PEER := .venv-peer
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/.installed
+OLDEST_PLUGGY := 1.6.0
+OLDEST := $(VENV)/pluggy-$(OLDEST_PLUGGY)
 
-.PHONY: demo test lint types unit bench bench-peers clean
+.PHONY: demo test lint types unit oldest bench bench-peers clean
 
 demo: $(INSTALLED)
 	$(BIN)/cellmap-data demo --plugin template.sections
 
-test: lint types unit
+test: lint types unit oldest
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -24,6 +26,16 @@ types: $(INSTALLED)
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto
+
+# Plugins run on the oldest pluggy that is allowed as on the one of constraints.txt. It comes before that on the path.
+oldest: $(OLDEST)/.installed
+	PYTHONPATH=$(CURDIR)/$(OLDEST) CELLMAP_DATA_EXPECT_PLUGGY=$(OLDEST_PLUGGY) \
+		$(BIN)/python -m pytest -n auto tests/plugins
+
+$(OLDEST)/.installed: $(INSTALLED)
+	rm -rf $(OLDEST)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OLDEST) pluggy==$(OLDEST_PLUGGY)
+	touch $@
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.engine
