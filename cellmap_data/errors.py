@@ -69,9 +69,16 @@ def message(
     got: object = "",
     hint: str = "",
 ) -> str:
-    """Lay out an error message: the rule first, then one line for each part that is given."""
+    """Lay out an error message: the rule first, then one line for each part that is given.
+
+    A part that begins with a line break is a list, and stands below its label.
+    """
     parts = {"sample": sample, "crop": crop, "where": place, "expected": expected, "got": got, "next": hint}
-    lines = [f"  {label + ':':<9} {part}" for label, part in parts.items() if str(part)]
+    given = {label: str(part) for label, part in parts.items() if str(part)}
+    lines = [
+        f"  {label}:{part}" if part.startswith("\n") else f"  {label + ':':<9} {part}"
+        for label, part in given.items()
+    ]
     return "\n".join([rule, *lines])
 
 
