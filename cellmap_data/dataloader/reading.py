@@ -134,6 +134,8 @@ class FinishedSamples:
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Read and finish the samples of ``indices``."""
+        if not indices:
+            return []
         batch = _batch_of(indices)
         if batch is not None:
             batch.begun(self._hooks)

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self, SupportsIndex
+from typing import Any, Literal, Self, SupportsIndex, cast
 
 import torch
 from torch.utils.data import Dataset
@@ -363,8 +363,19 @@ class CellMapDataset(Dataset[Sample]):
 
 def _relay(plugins: Any) -> Plugins | None:
     """What calls the hooks: a plugin manager's relay, or the object itself."""
-    relay: Plugins | None = getattr(plugins, "relay", plugins)
-    return relay
+    relay = getattr(plugins, "relay", plugins)
+    asked = ("open_array", "add_spatial_transforms")
+    if relay is None or all(callable(getattr(relay, hook, None)) for hook in asked):
+        return cast("Plugins | None", relay)
+    raise ConfigurationError(
+        message(
+            "a dataset asks one object for its hooks",
+            place="plugins",
+            expected="a PluginManager, or an object with open_array and add_spatial_transforms",
+            got=repr(plugins),
+            hint="make a manager of plugins or their names: cellmap_data.plugins.build_manager([...])",
+        )
+    )
 
 
 def _check_choices(dtype: str, axis_order: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pytest
 
 from cellmap_data import CellMapDataset
+from cellmap_data.errors import ConfigurationError
 from cellmap_data.spatial import Motion
 from tests.volumes import ramp, write_multiscale
 
@@ -74,3 +76,14 @@ def test_plugins_can_be_lent_and_taken_back(tmp_path) -> None:
     np.testing.assert_array_equal(dataset[0]["raw"][0], -ramp((8, 8, 8)))
     dataset.lend_plugins(None)
     np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    "plugins",
+    [["acme.shear"], [Plugins()], "acme.shear", object()],
+    ids=["names", "objects", "a name", "anything"],
+)
+def test_what_cannot_be_asked_is_refused(plugins):
+    """When the dataset is made, with what to write instead; not with the first read."""
+    with pytest.raises(ConfigurationError, match="build_manager"):
+        CellMapDataset("raw.zarr", input_arrays={"raw": CUBE}, plugins=plugins)

@@ -361,3 +361,16 @@ def test_a_device_that_is_not_there_is_told_at_once():
     """Not with the first batch, where a plugin would be blamed for it."""
     with pytest.raises(ConfigurationError, match="device_count"):
         EnhancedCellMapDataLoader(Toy(), device="cuda:0")
+
+
+class AsksForNothing:
+    """Reads in load_samples what it has not, which may be nothing."""
+
+    @hookimpl
+    def load_samples(self, dataset, indices):
+        assert dataset.__getitems__([]) == []
+
+
+def test_a_plugin_may_ask_for_no_samples():
+    """A cache asks for those that it has not."""
+    assert len(list(EnhancedCellMapDataLoader(Toy(4), batch_size=2, plugins=[AsksForNothing()]))) == 2
