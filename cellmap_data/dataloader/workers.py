@@ -89,6 +89,7 @@ class WorkerSetup:
         """Set this worker up."""
         _die_with_parent()
         storage.set_cache_budget(self.cache_budget // self.num_workers)
+        self.hooks.take_account()  # a forked process has a copy of what the consumer's will tell itself
         if self.worker_init_fn is not None:
             self.worker_init_fn(worker_id)
         self.hooks.setup_worker(worker_id=worker_id, num_workers=self.num_workers, seed=self.seed)

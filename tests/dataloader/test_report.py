@@ -31,6 +31,9 @@ class Naps:
         time.sleep(0.005)
         return batch
 
+    @hookimpl
+    def pre_epoch(self, epoch): ...
+
 
 @pytest.mark.executor
 @pytest.mark.parametrize("options", EXECUTORS, ids=executor_id)
@@ -41,9 +44,10 @@ def test_every_call_of_every_plugin_is_counted(options):
             assert len(list(loader)) == 10
         report = loader.report()
     costs = report.account.costs
-    assert {key: costs[key].calls for key in [("naps", "post_sample"), ("naps", "post_collate")]} == {
-        ("naps", "post_sample"): 40,
-        ("naps", "post_collate"): 20,
+    assert {hook: cost.calls for (plugin, hook), cost in costs.items() if plugin == "naps"} == {
+        "pre_epoch": 2,
+        "post_sample": 40,
+        "post_collate": 20,
     }
     assert costs["augmentation", "post_sample"].calls == 40
     assert costs["naps", "post_sample"].seconds >= 0.4
