@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,13 @@ class Report:
             self.seconds[stage] += seconds
         self.account.add(delivery.account)
 
-    def check_limits(self) -> None:
+    def check_limits(self, failed: Collection[str]) -> None:
         """Stop when the workers together have passed over more failures of a plugin than it may have.
+
+        Parameters
+        ----------
+        failed
+            The plugins that failed since the last time; one that was switched off stops nothing any more.
 
         Raises
         ------
@@ -73,6 +79,8 @@ class Report:
             Naming the plugin.
         """
         for plugin, count, skipped in self.account.exhausted():
+            if plugin not in failed:
+                continue
             text = message(
                 f"plugin {plugin!r} failed too often to go on without it",
                 expected=f"at most {skipped.limit} failures, as its on_error says",

@@ -95,8 +95,9 @@ class Run:
         self._wanted = number + 1
         self._tickets.forget(self._wanted)
         self._report.add(delivery, time.perf_counter() - start)
-        self._report.account.add(self._hooks.take_account())
-        self._report.check_limits()
+        here = self._hooks.take_account()
+        self._report.account.add(here)
+        self._report.check_limits({plugin for plugin, _ in (*delivery.account.skipped, *here.skipped)})
         return delivery
 
     def hand_over(self, batch: Any) -> None:

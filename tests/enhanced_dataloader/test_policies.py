@@ -106,6 +106,20 @@ def test_the_limit_holds_for_all_workers_together(options):
     assert 5 <= loader.report().account.skipped["erratic", "post_sample"].count <= 20
 
 
+@pytest.mark.executor
+@executors
+def test_training_goes_on_without_a_plugin_that_failed_too_often(options):
+    """What the error advises works: the plugin is switched off, and nothing reminds of its failures."""
+    loader = EnhancedCellMapDataLoader(Toy(60), batch_size=2, **options)
+    loader.plugin_manager.register_plugin(Erratic(), on_error="skip_plugin(limit=5)")
+    with loader, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedWarning)
+        with pytest.raises(HookError, match="'erratic' failed"):
+            list(loader)
+        loader.plugin_manager.disable_plugin("erratic")
+        assert len(list(loader)) == 30
+
+
 @executors
 def test_a_plugin_that_fails_on_everything_ends_the_search(options):
     """No sample can come in place of one if all are bad: that is an error, not an endless loop."""
