@@ -58,7 +58,8 @@ class Roster:
         self.recorder = Recorder()
         self.life = WorkerLife()
         self._snapshot = Snapshot.of((), CHANGES.ticks, 0, self.recorder)
-        self._boards: weakref.WeakSet[Switchboard] = weakref.WeakSet()
+        self._boards: weakref.WeakKeyDictionary[Switchboard, Sequence[Registered]]
+        self._boards = weakref.WeakKeyDictionary()
 
     def __reduce__(self) -> tuple[Callable[[bytes, bool], Roster], tuple[bytes, bool]]:
         return _rebuild, (pack(self.plugins), self._tracing)
@@ -141,16 +142,17 @@ class Roster:
         return self.recorder.take()
 
     def publish(self, board: Switchboard) -> None:
-        """Let a board show which plugins are on, from now on and for as long as it lives."""
+        """Let a board show which of the plugins of this moment are on, for as long as it lives."""
         CHANGES.listen(self)
-        self._boards.add(board)
+        with self._lock:
+            self._boards[board] = self.plugins
         self.plugins_changed()
 
     def plugins_changed(self) -> None:
         """Bring boards up to date; called when any plugin of this process has been switched."""
         with self._lock:
-            for board in list(self._boards):
-                board.write(self.snapshot().switches)
+            for board, plugins in list(self._boards.items()):
+                board.write([plugin.controls.enabled for plugin in plugins])
 
     def follow(self, board: Switchboard) -> None:
         """Switch the plugins of this process as a board says."""

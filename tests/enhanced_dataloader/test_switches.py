@@ -99,6 +99,26 @@ def test_who_is_switched_on_late_is_set_up_and_all_are_torn_down(tmp_path):
 
 
 @pytest.mark.executor
+def test_workers_obey_switches_of_their_own_plugins_when_others_came_or_went():
+    """A plugin that comes in mid-epoch is for later workers: its switch is not taken for that of another."""
+    loader = EnhancedCellMapDataLoader(
+        Slow(80), batch_size=2, num_workers=1, enable_augmentation=False, plugins=[Knows(), Marks()]
+    )
+    with loader:
+        states = []
+        for number, batch in enumerate(loader):
+            states += set(batch["marked"].tolist())
+            if number == 3:
+                loader.remove_plugin("knows")
+                loader.add_plugin(Knows(), name="newcomer")
+                loader.plugin_manager.disable_plugin("newcomer")
+            if number == 19:
+                loader.plugin_manager.disable_plugin("marks")
+    assert set(states[:20]) == {1}, states
+    assert set(states[30:]) == {0}, states
+
+
+@pytest.mark.executor
 def test_persistent_workers_live_through_a_switch_between_epochs():
     """Nothing is started anew, and the next epoch obeys from its first batch."""
     loader = EnhancedCellMapDataLoader(
