@@ -22,6 +22,7 @@ from cellmap_data.dataloader.run import Run
 from cellmap_data.dataloader.schedule import Clock, Schedule, Ticket
 from cellmap_data.dataloader.sources import LocalSource, Source
 from cellmap_data.device.device_manager import DeviceManager
+from cellmap_data.errors import SkippedWarning
 from cellmap_data.sampler import Draw, SampleIndex
 
 
@@ -89,8 +90,10 @@ class Engine:
 
     def close(self) -> None:
         """Close the run and end all workers."""
-        self.end()
-        self._source.close()
+        try:
+            self.end()
+        finally:
+            self._source.close()
 
     def exchange(self, ticket: Sequence[int]) -> Any:
         """A ticket for its batch, after ``post_collate``; any error ends the run."""
@@ -107,9 +110,9 @@ class Engine:
             if run is not None:
                 run.hand_over(batch)
             return batch
-        except BaseException:
+        except BaseException as error:
             if run is not None:
-                run.end()
+                _end_after(error, run)
             raise
 
     def read_now(self, indices: Sequence[int]) -> Any:
@@ -130,6 +133,14 @@ class Engine:
         )
         self.report.seconds["post_collate"] += time.perf_counter() - start
         return batch
+
+
+def _end_after(error: BaseException, run: Run) -> None:
+    """End a run because of an error, which matters more than what else there is to tell."""
+    try:
+        run.end()
+    except SkippedWarning as warning:  # where warnings are errors
+        error.add_note(f"{type(warning).__name__}: {warning}")
 
 
 class TicketDataset:

@@ -110,8 +110,10 @@ class Run:
     def supersede(self) -> None:
         """End this run because another begins."""
         if self._state in ("new", "running"):
-            self.end()
-            self._state = "superseded"
+            try:
+                self.end()
+            finally:
+                self._state = "superseded"
 
     def end(self) -> None:
         """End the run, once: the last batch is settled, the source is released, ``post_epoch`` fires."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import warnings
 
 import pytest
@@ -135,3 +136,43 @@ def test_validation_does_not_skip():
     loader.plugin_manager.register_plugin(Choosy(), on_error="skip_sample")
     with pytest.raises(HookError, match=r"sample 3"):
         list(loader)
+
+
+class Late:
+    """Fails on a batch, some time after samples were skipped."""
+
+    name = "late"
+
+    @hookimpl
+    def post_collate(self, batch):
+        if 19 in batch["idx"]:
+            raise RuntimeError("this is what went wrong")
+        return batch
+
+
+def test_where_warnings_are_errors_they_take_the_place_of_no_error():
+    """What ended the iteration is raised, and what was skipped before is told with it."""
+    loader = EnhancedCellMapDataLoader(Toy(20), batch_size=4, shuffle=False, plugins=[Late()])
+    loader.plugin_manager.register_plugin(Choosy(), on_error="skip_sample")
+    with warnings.catch_warnings(), pytest.raises(HookError, match="this is what went wrong") as caught:
+        warnings.simplefilter("error", SkippedWarning)
+        list(loader)
+    assert any("plugin 'choosy' failed" in note for note in caught.value.__notes__)
+
+
+@pytest.mark.executor
+def test_where_warnings_are_errors_closing_still_ends_workers():
+    """The warning is raised, and nothing is left running."""
+    loader = EnhancedCellMapDataLoader(Toy(40), batch_size=4, num_workers=1, persistent_workers=True)
+    loader.plugin_manager.register_plugin(Choosy(range(5)), on_error="skip_sample")
+    with warnings.catch_warnings(), pytest.raises(SkippedWarning):
+        warnings.simplefilter("error", SkippedWarning)
+        for _ in loader:
+            pass
+    iterator = iter(loader)
+    for _ in range(9):
+        next(iterator)
+    with warnings.catch_warnings(), pytest.raises(SkippedWarning):
+        warnings.simplefilter("error", SkippedWarning)
+        loader.close()
+    assert not multiprocessing.active_children()
