@@ -30,7 +30,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.ticks = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may switch a plugin, in the middle of a tick
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
     def listen(self, listener: Listener) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Literal, TypeVar
 
 from cellmap_data.account import Account, Cost, HookOf, Skipped
 from cellmap_data.plugins.binding import BoundHook
 
 __all__ = ["Recorder"]
+
+Noted = TypeVar("Noted")
 
 _KEPT = 1 << 16
 
@@ -25,7 +28,7 @@ class Recorder:
     def __init__(self) -> None:
         self._chains: deque[tuple[Sequence[tuple[Any, BoundHook]], list[float]]] = deque(maxlen=_KEPT)
         self._calls: deque[tuple[BoundHook, float]] = deque(maxlen=_KEPT)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a run that is collected ends, and takes the account, at any time
         self._skipped: dict[HookOf, Skipped] = {}
         self._failures: dict[str, int] = {}
         self.note_chain = self._chains.append
@@ -46,17 +49,23 @@ class Recorder:
         return True
 
     def take(self) -> Account:
-        """What was counted since the last time."""
+        """What was counted since the last time; of several who ask at once, each gets a part."""
         account = Account()
-        while self._chains:
-            chain, marks = self._chains.popleft()
+        for chain, marks in _drained(self._chains):
             for (_, bound), start, end in zip(chain, marks, marks[1:], strict=False):
                 _add(account, bound, end - start)
-        while self._calls:
-            _add(account, *self._calls.popleft())
+        for bound, seconds in _drained(self._calls):
+            _add(account, bound, seconds)
         with self._lock:
             account.skipped, self._skipped = self._skipped, {}
         return account
+
+
+def _drained(queue: deque[Noted]) -> Iterator[Noted]:
+    """Take from a queue that others take from as well, until it is empty."""
+    with suppress(IndexError):
+        while True:
+            yield queue.popleft()
 
 
 def _add(account: Account, bound: BoundHook, seconds: float) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
 
 from cellmap_data.errors import UnknownPluginError
 from cellmap_data.plugins import PluginManager
+from cellmap_data.plugins.base import CHANGES as CLOCK
 from tests.plugins.actors import Answers, Appends, Marked, run
 
 
@@ -145,3 +147,41 @@ def test_switching_while_other_threads_call_gives_one_state_or_the_other(manager
         thread.join()
     assert seen <= {("a", "b"), ("b", "a"), ("b",)}
     assert run(manager) == ["a", "b"]
+
+
+class Leaves:
+    """Part of a cycle; switches a plugin when it is collected."""
+
+    def __init__(self, plugin):
+        self.plugin, self.cycle = plugin, self
+
+    def __del__(self):
+        self.plugin.enabled = not self.plugin.enabled
+
+
+class Listens:
+    """Wants to know of changes."""
+
+    def plugins_changed(self):
+        pass
+
+
+def test_a_finalizer_may_switch_a_plugin_while_one_is_switched():
+    """The collector runs whenever something is made, also in the middle of a switch."""
+    plugin, listeners, thresholds = Appends("a"), [Listens() for _ in range(50)], gc.get_threshold()
+    for listener in listeners:
+        CLOCK.listen(listener)
+
+    def switch():
+        for _ in range(200):
+            Leaves(plugin)
+            plugin.enabled = not plugin.enabled
+
+    thread = threading.Thread(target=switch, daemon=True)
+    gc.set_threshold(3)
+    try:
+        thread.start()
+        thread.join(timeout=10)
+    finally:
+        gc.set_threshold(*thresholds)
+    assert not thread.is_alive()
