@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -116,9 +117,21 @@ def _copied(value: Any, tensors: list[torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
         tensors.append(value)
     elif isinstance(value, MutableMapping):
-        fresh = value.copy() if hasattr(value, "copy") else dict(value)
-        fresh.update({key: _copied(item, tensors) for key, item in value.items()})
+        fresh = _shell(value)
+        for key, item in value.items():
+            fresh[key] = _copied(item, tensors)
         return fresh
     elif isinstance(value, list):
         return [_copied(item, tensors) for item in value]
+    elif isinstance(value, tuple):
+        items = [_copied(item, tensors) for item in value]
+        plain = type(value) is tuple or hasattr(value, "_fields")
+        return tuple.__new__(type(value), items) if plain else value
     return value
+
+
+def _shell(value: MutableMapping[Any, Any]) -> MutableMapping[Any, Any]:
+    """A mapping of the same class if it can be copied, whose entries are about to be set."""
+    if isinstance(value, dict):
+        return copy.copy(value)  # unlike its own method it keeps the class and the attributes
+    return value.copy() if hasattr(value, "copy") else {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -67,7 +69,12 @@ def manager_with(policy, first=None):
 
 
 def sample():
-    return {"x": torch.zeros(2), "more": {"y": torch.zeros(2)}, "list": [torch.zeros(1)]}
+    return {
+        "x": torch.zeros(2),
+        "more": {"y": torch.zeros(2)},
+        "list": [torch.zeros(1)],
+        "tuple": (torch.zeros(1),),
+    }
 
 
 @pytest.mark.parametrize(
@@ -138,9 +145,40 @@ def test_a_skipped_call_of_a_chain_hook_leaves_the_value_as_it_was(hook):
     assert not manager.take_account().skipped
 
 
-def test_a_call_that_changed_a_tensor_in_place_cannot_be_skipped():
+class Record(dict):
+    """A mapping with an attribute, as datasets may have for their samples."""
+
+    place = ""
+
+
+class Pair(NamedTuple):
+    """A tuple of a class of its own."""
+
+    first: torch.Tensor
+    second: dict[str, int]
+
+
+def test_a_plugin_that_may_fail_is_given_what_others_are():
+    """Containers of their own class, with the attributes and the values that they have."""
+    given = Record(count=Counter(a=2), pair=Pair(torch.zeros(1), {"z": 1}), size=torch.Size((1, 2)))
+    given.place = "crop 3"
+    seen = []
+    manager = PluginManager()
+    manager.register_plugin(Fails(seen.append), on_error="skip_plugin")
+    manager.execute_hook("post_sample", given, is_train=True)
+    assert (type(seen[0]), seen[0], seen[0].place) == (Record, given, "crop 3")
+    assert seen[0]["pair"].second is not given["pair"].second
+    assert [type(value) for value in seen[0].values()] == [Counter, Pair, torch.Size]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda value: value["more"]["y"].add_(1), lambda value: value["tuple"][0].add_(1)],
+    ids=["in a mapping", "in a tuple"],
+)
+def test_a_call_that_changed_a_tensor_in_place_cannot_be_skipped(change):
     """Half an augmentation is none: a training sample is given up, anything else is an error that says so."""
-    manager = manager_with("skip_plugin", lambda value: value["more"]["y"].add_(1))
+    manager = manager_with("skip_plugin", change)
     with pytest.raises(SampleSkippedError):
         manager.execute_hook("post_sample", sample(), is_train=True)
     assert manager.take_account().skipped["bad", "post_sample"].what == "sample"
