@@ -98,6 +98,23 @@ def test_who_is_switched_on_late_is_set_up_and_all_are_torn_down(tmp_path):
     assert (tmp_path / "teardown-0").read_text() == "x"
 
 
+class Ends(Marks):
+    """Has something to do at the end, and nothing at the beginning."""
+
+    name = "ends"
+    setup_worker = None
+
+
+@pytest.mark.executor
+def test_who_needs_no_setup_is_torn_down_as_well(tmp_path):
+    """A plugin that took part and is off at the end may have a file to close."""
+    with EnhancedCellMapDataLoader(Slow(40), batch_size=2, num_workers=1, plugins=[Ends(tmp_path)]) as loader:
+        for number, _ in enumerate(loader):
+            if number == 3:
+                loader.plugin_manager.disable_plugin("ends")
+    assert (tmp_path / "teardown-0").read_text() == "x"
+
+
 @pytest.mark.executor
 def test_workers_obey_switches_of_their_own_plugins_when_others_came_or_went():
     """A plugin that comes in mid-epoch is for later workers: its switch is not taken for that of another."""
