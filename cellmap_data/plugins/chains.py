@@ -65,19 +65,22 @@ class Chain:
             When a plugin fails that may not, or fails too often.
         """
         marks = [time.perf_counter()]
-        for call, bound in self.answers:
-            tensors: list[torch.Tensor] = []
-            given = _copied(value, tensors)
-            before = _versions(tensors)
-            try:
-                returned = call(given, *rest)
-                bound.check(returned, value, index)
-                value = returned
-            except Exception as error:  # noqa: BLE001 - the boundary to foreign code
-                _let_off(bound, error, recorder, index, before == _versions(tensors), replaceable)
-            marks.append(time.perf_counter())
-        recorder.note_chain((self.answers, marks))
-        return value
+        try:
+            for call, bound in self.answers:
+                tensors: list[torch.Tensor] = []
+                given = _copied(value, tensors)
+                before = _versions(tensors)
+                try:
+                    returned = call(given, *rest)
+                    bound.check(returned, value, index)
+                    value = returned
+                except Exception as error:  # noqa: BLE001 - the boundary to foreign code
+                    _let_off(bound, error, recorder, index, before == _versions(tensors), replaceable)
+                finally:
+                    marks.append(time.perf_counter())
+            return value
+        finally:
+            recorder.note_chain((self.answers, marks))
 
 
 def _let_off(

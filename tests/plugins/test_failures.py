@@ -181,7 +181,9 @@ def test_a_call_that_changed_a_tensor_in_place_cannot_be_skipped(change):
     manager = manager_with("skip_plugin", change)
     with pytest.raises(SampleSkippedError):
         manager.execute_hook("post_sample", sample(), is_train=True)
-    assert manager.take_account().skipped["bad", "post_sample"].what == "sample"
+    account = manager.take_account()
+    assert account.skipped["bad", "post_sample"].what == "sample"
+    assert {plugin: cost.calls for (plugin, _), cost in account.costs.items()} == {"before": 1, "bad": 1}
     for hook in ("post_sample", "post_collate"):
         with pytest.raises(HookError) as caught:
             manager.execute_hook(hook, sample(), is_train=False)
