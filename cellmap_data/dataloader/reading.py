@@ -140,9 +140,18 @@ class FinishedSamples:
         if batch is not None:
             batch.begun(self._hooks)
         start = time.perf_counter()
+        with recording() as stages:
+            samples = self._read(indices, _allocator(batch, indices))
+        read = time.perf_counter()
+        finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
+        if batch is not None:
+            batch.seconds += [("read", read - start - sum(stages.values())), *stages.items()]
+            batch.seconds += [("post_sample", time.perf_counter() - read)]
+        return finished
+
+    def _read(self, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:
         try:
-            with recording() as stages:
-                samples = read_samples(self._dataset, indices, _allocator(batch, indices))
+            return read_samples(self._dataset, indices, allocate)
         except (CellMapDataError, IndexError):
             raise  # an IndexError ends a loop over the dataset, so it must stay one
         except Exception as error:
@@ -154,12 +163,6 @@ class FinishedSamples:
                     got=f"{type(error).__name__}: {error}",
                 )
             ) from error
-        read = time.perf_counter()
-        finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
-        if batch is not None:
-            batch.seconds += [("read", read - start - sum(stages.values())), *stages.items()]
-            batch.seconds += [("post_sample", time.perf_counter() - read)]
-        return finished
 
     def finish(self, sample: Any, index: int) -> Any:
         """Run ``post_sample`` on one sample."""
@@ -187,7 +190,7 @@ class FinishedSamples:
                         error.add_note(f"as on {_MOST_ATTEMPTS} others that were to come in its place")
                     raise
                 index = replacement(index, len(self._dataset))
-            sample = read_samples(self._dataset, [index], fresh)[0]
+            sample = self._read([index], fresh)[0]
 
 
 def _batch_of(indices: Sequence[int]) -> PlannedBatch | None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from cellmap_data import EnhancedCellMapDataLoader
-from cellmap_data.errors import HookError, SkippedWarning
+from cellmap_data.errors import HookError, SampleError, SkippedWarning
 from cellmap_data.hookspecs import hookimpl
-from tests.toy import EXECUTORS, Toy, executor_id, is_right, seeded
+from tests.toy import EXECUTORS, Broken, Toy, executor_id, is_right, seeded
 
 BAD = {3, 7, 11}
 
@@ -128,6 +128,18 @@ def test_a_plugin_that_fails_on_everything_ends_the_search(options):
         warnings.simplefilter("ignore", SkippedWarning)
         epoch_of("skip_sample", options, bad=range(20))
     assert any("as on 16 others" in note for note in caught.value.__notes__)
+
+
+@executors
+def test_a_replacement_that_cannot_be_read_is_an_error_of_reading(options):
+    """The plugin that skipped is not blamed, nor is the one that reads ahead."""
+    loader = EnhancedCellMapDataLoader(
+        Broken(8), batch_size=1, sampler=[0, 1, 2] * 9, rng=seeded(), **options
+    )
+    loader.plugin_manager.register_plugin(Choosy(range(7)), on_error="skip_sample")
+    with loader, warnings.catch_warnings(), pytest.raises(SampleError, match="index 7 is broken"):
+        warnings.simplefilter("ignore", SkippedWarning)
+        list(loader)
 
 
 def test_validation_does_not_skip():
