@@ -56,7 +56,7 @@ def kind_of(value: Any) -> str:
     """
     if value is None or isinstance(value, bool | int):
         return str(int(value)) if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
+    if hasattr(value, "dtype") and isinstance(getattr(value, "shape", None), tuple):
         device = str(getattr(value, "device", "cpu"))
         dtype = str(value.dtype).removeprefix("torch.")
         return f"{dtype}{list(value.shape)}" + ("" if device == "cpu" else f" on {device}")

@@ -13,7 +13,7 @@ from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
 from cellmap_data.plugins import PluginManager
 from cellmap_data.testing.comparing import copied, difference
 from cellmap_data.testing.outcomes import fail
-from cellmap_data.testing.subject import Subject, registered
+from cellmap_data.testing.subject import Subject, be_strict, registered
 
 __all__ = ["LoaderTests"]
 
@@ -87,6 +87,7 @@ class LoaderTests(Subject):
     def _join(self, loader: EnhancedCellMapDataLoader) -> str:
         """Make a plugin for a loader, and return what it goes by."""
         name = loader.add_plugin(self.make_plugin())
+        be_strict(_manager(loader), name)
         _manager(loader).enable_plugin(name)
         return name
 

@@ -18,7 +18,7 @@ from cellmap_data.testing.environment import no_plugins_from_environment
 from cellmap_data.testing.outcomes import skip
 from cellmap_data.testing.volumes import write_crop
 
-__all__ = ["Bench", "Subject", "failures", "generator", "registered"]
+__all__ = ["Bench", "Subject", "be_strict", "failures", "generator", "registered"]
 
 
 class Subject:
@@ -99,6 +99,12 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed))
 
 
+def be_strict(manager: PluginManager, name: str) -> None:
+    """Let failures be seen that a plugin wants to have passed over."""
+    if manager.roster.find(name).policy.kind == "skip_plugin":
+        manager.set_on_error(name, "raise")
+
+
 @contextmanager
 def failures() -> Iterator[None]:
     """Let our own errors, whose messages say all there is to say, be failed checks."""
@@ -114,6 +120,7 @@ def registered(subject: Subject, hook: str = "") -> Iterator[Bench]:
     with no_plugins_from_environment(), failures():
         manager = PluginManager()
         bench = Bench(manager, manager.register_plugin(subject.make_plugin()))
+        be_strict(manager, bench.name)
         manager.enable_plugin(bench.name)
         if hook and hook not in bench.hooks:
             skip(f"the plugin does not answer {hook}")

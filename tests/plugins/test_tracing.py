@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ class Unprintable(torch.Tensor):
     ("value", "kind"),
     [
         (torch.full((2, 3), 123.5), "float32[2, 3]"),
+        (SimpleNamespace(dtype="u1", shape=None), "SimpleNamespace"),
         (torch.empty(2, device="meta"), "float32[2] on meta"),
         (torch.empty(2).as_subclass(Unprintable), "float32[2]"),
         (np.zeros((4, 1), np.uint8), "uint8[4, 1]"),

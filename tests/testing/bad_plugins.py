@@ -40,6 +40,14 @@ class ForgetsReturn:
         sample["raw"] = sample["raw"] + 1
 
 
+class FailsQuietly:
+    on_error = "skip_plugin"
+
+    @hookimpl
+    def post_sample(self, sample):
+        raise KeyError("label")
+
+
 class LosesLabels:
     @hookimpl
     def post_sample(self, sample):

@@ -93,6 +93,8 @@ CAUGHT = [
     (bad.Hookless, "registers", "answers no hook"),
     (bad.NeedsLoader, "every_hook_answers", "failed in pre_epoch"),
     (bad.ForgetsReturn, "every_hook_answers", "returned None from post_sample"),
+    (bad.FailsQuietly, "every_hook_answers", "KeyError: 'label'"),
+    (bad.FailsQuietly, "takes_part_in_a_loader", "KeyError: 'label'"),
     (bad.StuckAtHome, "travels_to_workers", "cannot be sent to worker processes"),
     (bad.ForgetsStrength, "travels_to_workers", "makes something else of a sample"),
     (bad.LoadsOneSample, "load_samples_answers_for_every_index", "got:      1 samples"),
@@ -131,7 +133,9 @@ def suite_of(plugin):
     return Suite()
 
 
-@pytest.mark.parametrize(("plugin", "check", "words"), CAUGHT, ids=[row[0].__name__ for row in CAUGHT])
+@pytest.mark.parametrize(
+    ("plugin", "check", "words"), CAUGHT, ids=[f"{row[0].__name__}-{row[1]}" for row in CAUGHT]
+)
 def test_a_bad_plugin_is_caught(plugin, check, words):
     """The check that a plugin fails says what is wrong, and what was expected or got."""
     with pytest.raises(AssertionError) as caught:
