@@ -162,14 +162,14 @@ def _tensor(root: Bytes, field: Field) -> torch.Tensor:
     return torch.from_numpy(root[field.offset : field.offset + count].view(field.dtype).reshape(field.shape))
 
 
-def failed(error: BaseException) -> Delivery:
+def failed(error: BaseException, account: Account) -> Delivery:
     """An error on its way to the consumer, and its cause: themselves if they survive it, else their text."""
     text = "".join(traceback.format_exception(error))
     cause = error.__cause__ if error.__cause__ is not None and _travels(error.__cause__) else None
     if not _travels(error):
         error = LoaderError(f"{type(error).__name__}: {error}")
     error.add_note(f"raised in a worker process:\n{text}")
-    return Delivery(error=error, cause=cause)
+    return Delivery(account=account, error=error, cause=cause)
 
 
 def _travels(error: BaseException) -> bool:

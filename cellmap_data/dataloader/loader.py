@@ -120,7 +120,9 @@ class CellMapDataLoader:
         """
         if self._engine is not None:
             self._engine.close()
-        reader = BatchReader(self.dataset, self.hooks, self.is_train, self._options.collate_fn)
+        schedule = self._schedule()
+        sampled = isinstance(schedule, SamplerSchedule)
+        reader = BatchReader(self.dataset, self.hooks, self.is_train, self._options.collate_fn, sampled)
         local = LocalSource(reader, self._batch_spec(shared=False), self._window())
         this, clock = weakref.ref(self), self._clock
         self._engine = Engine(
@@ -128,7 +130,7 @@ class CellMapDataLoader:
             reader=reader,
             source=self._source(reader) if self.num_workers else local,
             local=local,
-            schedule=self._schedule(),
+            schedule=schedule,
             clock=clock,
             device_manager=self.device_manager,
             num_workers=self.num_workers,

@@ -76,6 +76,8 @@ class BatchReader:
         Passed on to ``post_sample``.
     collate_fn
         What makes a batch of samples; None for :func:`cellmap_data.dataloader.collate.collate`.
+    sampled
+        Whether a sampler of the user chose the positions: then no others may come in their place.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class BatchReader:
         hooks: HookRelay,
         is_train: bool,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        sampled: bool = False,
     ) -> None:
         self.dataset, self.hooks, self.is_train, self.collate_fn = dataset, hooks, is_train, collate_fn
+        self._sampled = sampled
 
     def view(self) -> FinishedSamples:
         """A new face of the dataset for hooks; a sequence of batches read in order has one of its own."""
-        return FinishedSamples(self.dataset, self.hooks, self.is_train)
+        return FinishedSamples(self.dataset, self.hooks, self.is_train, self._sampled)
 
     def announce(self, view: FinishedSamples, planned: PlannedBatch) -> None:
         """Tell plugins what will be read."""
@@ -120,8 +124,8 @@ class FinishedSamples:
     planned for; indices it does not know are read into fresh memory. Other attributes are the dataset's.
     """
 
-    def __init__(self, dataset: Any, hooks: HookRelay, is_train: bool) -> None:
-        self._dataset, self._hooks, self._is_train = dataset, hooks, is_train
+    def __init__(self, dataset: Any, hooks: HookRelay, is_train: bool, sampled: bool = False) -> None:
+        self._dataset, self._hooks, self._is_train, self._sampled = dataset, hooks, is_train, sampled
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dataset, name)
@@ -176,6 +180,7 @@ class FinishedSamples:
 
     def _changed(self, sample: Any, index: SampleIndex, hooks: HookRelay) -> Any:
         """A sample as plugins change it, or another one in its place if they fail on it and may."""
+        wanted = index
         while True:
             if isinstance(sample, MutableMapping):
                 sample = copy.copy(sample)  # it may be the dataset's own, which plugins must not change
@@ -183,14 +188,30 @@ class FinishedSamples:
             try:
                 return hooks.post_sample(sample=sample, index=index, rng=rng, is_train=self._is_train)
             except HookError as error:
-                may_skip = isinstance(error, SampleSkippedError)
-                if not may_skip or index.draw.attempt == _MOST_ATTEMPTS:
+                other = self._another(wanted, index) if isinstance(error, SampleSkippedError) else None
+                if other is None:
                     error.locate(place_of(self._dataset, index), index.draw)
-                    if may_skip:
-                        error.add_note(f"as on {_MOST_ATTEMPTS} others that were to come in its place")
+                    if isinstance(error, SampleSkippedError):
+                        error.add_note(f"and {index.draw.attempt} others were tried in its place")
                     raise
-                index = replacement(index, len(self._dataset))
+                index = other
             sample = self._read([index], fresh)[0]
+
+    def _another(self, wanted: SampleIndex, last: SampleIndex) -> SampleIndex | None:
+        """What may come in place of the sample that was wanted, after the ``last`` attempt; None for nothing.
+
+        Any position of the dataset; if a sampler chose, which may hold positions back, one of the same batch.
+        """
+        if last.draw.attempt == _MOST_ATTEMPTS:
+            return None
+        if not self._sampled:
+            return replacement(last, len(self._dataset))
+        batch = wanted.batch() if isinstance(wanted, PlannedIndex) else None
+        others = [index for index in batch.indices if index != wanted] if batch is not None else []
+        if not others:
+            return None
+        chosen = replacement(last, len(others))
+        return chosen.at(int(others[chosen]))
 
 
 def _batch_of(indices: Sequence[int]) -> PlannedBatch | None:

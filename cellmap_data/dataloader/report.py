@@ -57,8 +57,8 @@ class Report:
     _told: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
     def add(self, delivery: Delivery, waited: float) -> None:
-        """Count a batch that has arrived."""
-        self.batches += 1
+        """Count a batch that has arrived, or what is known of one that failed."""
+        self.batches += delivery.error is None
         self.outside_slots += delivery.outside
         self.seconds["wait"] += waited
         for stage, seconds in delivery.seconds:

@@ -97,6 +97,8 @@ class Run:
         self._report.add(delivery, time.perf_counter() - start)
         here = self._hooks.take_account()
         self._report.account.add(here)
+        if delivery.error is not None:
+            raise delivery.error from delivery.cause
         self._report.check_limits({plugin for plugin, _ in (*delivery.account.skipped, *here.skipped)})
         return delivery
 

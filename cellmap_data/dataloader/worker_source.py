@@ -63,7 +63,7 @@ class WorkerSource:
         self._batches = None
 
     def get(self, number: int) -> Delivery:
-        """Wait for the batch of that number.
+        """Wait for the batch of that number, or the error that a worker sends instead.
 
         Raises
         ------
@@ -71,8 +71,6 @@ class WorkerSource:
             When a worker process has ended.
         ReadTimeoutError
             When a batch takes longer than the option ``timeout``.
-        Exception
-            What was raised in a worker.
         """
         try:
             if self._batches is None:
@@ -83,7 +81,8 @@ class WorkerSource:
                 if self._provider is not None:
                     self._provider.expect(delivery.needed)
                 if delivery.error is not None:
-                    raise delivery.error from delivery.cause
+                    self.close()
+                    return delivery
                 if self._next > number:
                     return delivery
         except BaseException:

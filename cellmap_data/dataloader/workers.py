@@ -55,7 +55,7 @@ class WorkerDataset:
             self._reader.hooks.follow(self._board)
             return self._read(plan)
         except Exception as error:  # noqa: BLE001 - the boundary of the process: all of it is sent on
-            return failed(error)
+            return failed(error, self._reader.hooks.take_account())
 
     def _read(self, plan: Plan) -> Parcel:
         place, root = plan.place, None

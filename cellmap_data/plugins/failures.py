@@ -22,7 +22,8 @@ class FailurePolicy:
     ----------
     kind
         ``"raise"``: the error ends the iteration. ``"skip_sample"``: in ``post_sample`` of a training sample
-        another sample takes its place, everywhere else as ``"raise"``. ``"skip_plugin"``: the call counts as
+        another sample takes its place (any of the dataset; one of the same batch if a sampler was given),
+        everywhere else as ``"raise"``. ``"skip_plugin"``: the call counts as
         not made, and the other plugins go on.
     limit
         How many failures ``"skip_plugin"`` puts up with, over all hooks, threads and workers; one more is

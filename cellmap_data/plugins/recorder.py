@@ -48,6 +48,11 @@ class Recorder:
             entry.count += 1
         return True
 
+    def forget(self, plugin: str) -> None:
+        """Begin anew with the failures of whoever has this name next."""
+        with self._lock:
+            self._failures.pop(plugin, None)
+
     def take(self) -> Account:
         """What was counted since the last time; of several who ask at once, each gets a part."""
         account = Account()

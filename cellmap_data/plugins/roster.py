@@ -112,6 +112,7 @@ class Roster:
         with self._lock:
             leaving = self.find(name)
             self._replace(tuple(plugin for plugin in self.plugins if plugin is not leaving))
+        self.recorder.forget(name)
         return leaving
 
     def change(self, name: str, change: Callable[[Registered], Registered]) -> None:

@@ -127,15 +127,13 @@ def test_a_plugin_that_fails_on_everything_ends_the_search(options):
     with warnings.catch_warnings(), pytest.raises(HookError, match="choosy") as caught:
         warnings.simplefilter("ignore", SkippedWarning)
         epoch_of("skip_sample", options, bad=range(20))
-    assert any("as on 16 others" in note for note in caught.value.__notes__)
+    assert any("16 others were tried" in note for note in caught.value.__notes__)
 
 
 @executors
 def test_a_replacement_that_cannot_be_read_is_an_error_of_reading(options):
     """The plugin that skipped is not blamed, nor is the one that reads ahead."""
-    loader = EnhancedCellMapDataLoader(
-        Broken(8), batch_size=1, sampler=[0, 1, 2] * 9, rng=seeded(1), **options
-    )
+    loader = EnhancedCellMapDataLoader(Broken(8), batch_size=1, rng=seeded(1), **options)
     loader.plugin_manager.register_plugin(Choosy(range(7)), on_error="skip_sample")
     with loader, warnings.catch_warnings(), pytest.raises(SampleError, match="index 7 is broken"):
         warnings.simplefilter("ignore", SkippedWarning)
@@ -188,3 +186,30 @@ def test_where_warnings_are_errors_closing_still_ends_workers():
         warnings.simplefilter("error", SkippedWarning)
         loader.close()
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.executor
+@executors
+@pytest.mark.parametrize("as_batches", [False, True], ids=["sampler", "batch_sampler"])
+def test_what_a_sampler_holds_back_does_not_come_as_a_replacement(options, as_batches):
+    """Held-out positions stay out: another sample of the same batch comes in place of a bad one."""
+    order = list(range(20))
+    batches = [order[start : start + 4] for start in range(0, 20, 4)]
+    chosen = {"batch_sampler": batches} if as_batches else {"sampler": order, "batch_size": 4}
+    loader = EnhancedCellMapDataLoader(Toy(400), **chosen, **options)
+    loader.plugin_manager.register_plugin(Choosy(), on_error="skip_sample")
+    with loader, pytest.warns(SkippedWarning):
+        delivered = [batch["idx"].tolist() for batch in loader]
+    for batch, wanted in zip(delivered, batches, strict=True):
+        assert set(batch) == set(wanted) - BAD
+        assert all(kept == was for kept, was in zip(batch, wanted, strict=True) if was not in BAD)
+
+
+def test_a_batch_of_one_that_a_sampler_chose_has_no_replacement():
+    """Then the error is raised, and says that nothing could be tried."""
+    loader = EnhancedCellMapDataLoader(Toy(400), sampler=[3], batch_size=1)
+    loader.plugin_manager.register_plugin(Choosy(), on_error="skip_sample")
+    with warnings.catch_warnings(), pytest.raises(HookError, match="sample 3") as caught:
+        warnings.simplefilter("ignore", SkippedWarning)
+        list(loader)
+    assert "and 0 others were tried in its place" in caught.value.__notes__
