@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import settings
 
 MODULE = """
 from cellmap_data.errors import ConfigurationError
@@ -39,10 +38,6 @@ def make(word="made"):
 def post_sample(sample):
     return [*sample, "module"]
 """
-
-settings.register_profile(
-    "thorough", max_examples=3000, deadline=None
-)  # pytest --hypothesis-profile thorough
 
 
 @pytest.fixture(autouse=True)

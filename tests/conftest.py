@@ -1,0 +1,11 @@
+"""How hypothesis works here: on a busy machine any example may take long, which says nothing about the code."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("everyday", deadline=None)
+settings.register_profile(
+    "thorough", max_examples=3000, deadline=None
+)  # pytest --hypothesis-profile thorough
+settings.load_profile("everyday")
