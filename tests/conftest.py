@@ -1,4 +1,4 @@
-"""How hypothesis works here: on a busy machine any example may take long, which says nothing about the code."""
+"""How hypothesis works here: on a busy machine an example may take long, which says nothing of the code."""
 
 from __future__ import annotations
 
