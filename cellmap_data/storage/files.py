@@ -37,7 +37,7 @@ def local_path(uri: str) -> str:
 
 def join(uri: str, *parts: str) -> str:
     """A path below another."""
-    return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts)])
+    return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts if part)])
 
 
 def read_json(uri: str, name: str) -> dict[str, Any] | None:
@@ -57,7 +57,7 @@ def read_json(uri: str, name: str) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise StoreError(message("A metadata file cannot be read.", place=str(place), got=error)) from error
-    except ValueError as error:  # neither JSON nor text
+    except (ValueError, RecursionError) as error:  # neither JSON nor text, or nested without end
         raise MetadataError(
             message("A metadata file must hold JSON.", place=str(place), got=error)
         ) from error

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, StoreNotFoundError, message
 from cellmap_data.storage.files import read_json
 
 _KINDS = "biuf"
+_V3_TYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)")
+_V3_FIELDS = {
+    "attributes",
+    "chunk_grid",
+    "chunk_key_encoding",
+    "codecs",
+    "data_type",
+    "dimension_names",
+    "fill_value",
+    "node_type",
+    "shape",
+    "storage_transformers",
+    "zarr_format",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +42,15 @@ class ArrayInfo:
         In the byte order of this machine.
     zarr_format : int
         2 or 3; 0 for an array that is not zarr.
+    amended : mapping, optional
+        The metadata to read the array by, where what is stored has something harmless in it that a reader by
+        the letter refuses.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     zarr_format: int = 0
+    amended: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 def read_array_info(uri: str) -> ArrayInfo:
@@ -40,14 +61,20 @@ def read_array_info(uri: str) -> ArrayInfo:
     StoreNotFoundError
         If there is no zarr array.
     MetadataError
-        If it holds something other than numbers.
+        If it holds something other than numbers, or listing everything else that is wrong.
     """
+    found = "nothing"
     for name, zarr_format in (("zarr.json", 3), (".zarray", 2)):
         document = read_json(uri, name)
         if document is not None and document.get("node_type", "array") == "array":
             return _info(uri, document, zarr_format)
+        found = found if document is None else f"a zarr.json of a {document['node_type']}"
+    if found == "nothing" and read_json(uri, ".zgroup") is not None:
+        found = "a .zgroup"
     raise StoreNotFoundError(
-        message("There is no zarr array.", place=uri, expected="a zarr.json of an array, or a .zarray")
+        message(
+            "There is no zarr array.", place=uri, expected="a zarr.json of an array, or a .zarray", got=found
+        )
     )
 
 
@@ -58,11 +85,16 @@ def read_attributes(uri: str) -> dict[str, Any]:
     ------
     StoreNotFoundError
         If there is no zarr node.
+    MetadataError
+        If there are attributes that are no JSON object.
     """
     document = read_json(uri, "zarr.json")
     if document is not None:
-        attributes = document.get("attributes")
-        return attributes if isinstance(attributes, dict) else {}
+        attributes = document.get("attributes", {})
+        if not isinstance(attributes, dict):
+            rule = "The attributes of a group must be a JSON object."
+            raise MetadataError(message(rule, place=f"{uri}/zarr.json", got=repr(attributes)))
+        return attributes
     attributes = read_json(uri, ".zattrs")
     if attributes is None and read_json(uri, ".zgroup") is None and read_json(uri, ".zarray") is None:
         raise StoreNotFoundError(
@@ -72,21 +104,75 @@ def read_attributes(uri: str) -> dict[str, Any]:
 
 
 def _info(uri: str, document: dict[str, Any], zarr_format: int) -> ArrayInfo:
-    key = "data_type" if zarr_format == 3 else "dtype"
+    dtype = _dtype(document.get("data_type" if zarr_format == 3 else "dtype"), zarr_format)
+    faults = list(_faults(document, zarr_format))
+    raise_faults(MetadataError, "The metadata of a zarr array is not valid.", faults, place=uri)
+    assert dtype is not None  # or there would be a fault
+    amended = _amended(document) if zarr_format == 3 else None
+    return ArrayInfo(tuple(document["shape"]), dtype.newbyteorder("="), zarr_format, amended)
+
+
+def _faults(document: Mapping[str, Any], zarr_format: int) -> Iterator[str]:
+    """What is wrong with the fields that both formats have; the rest is left to who opens the array."""
+    if document.get("zarr_format") != zarr_format:
+        yield f"zarr_format: expected {zarr_format}, got {document.get('zarr_format')!r}"
+    shape = document.get("shape")
+    if not _whole(shape, at_least=0):
+        yield f"shape: expected a list of whole numbers, got {shape!r}"
+    place = "data_type" if zarr_format == 3 else "dtype"
+    if _dtype(document.get(place), zarr_format) is None:
+        yield f"{place}: expected a type of integers, floats or bool, got {document.get(place)!r}"
+    place, chunks = _chunks(document, zarr_format)
+    if not _whole(chunks, at_least=1):
+        yield f"{place}: expected a list of whole numbers > 0, got {chunks!r}"
+    elif isinstance(shape, list) and len(chunks) != len(shape):
+        yield f"{place}: expected as many numbers as in the shape {shape}, got {chunks!r}"
+    if "fill_value" not in document:
+        yield "fill_value: missing"
+    if zarr_format == 3 and not isinstance(document.get("codecs"), list):
+        yield f"codecs: expected a list, got {document.get('codecs')!r}"
+    if zarr_format == 2 and not isinstance(document.get("compressor", ""), dict | None):
+        yield f"compressor: expected an object or null, got {document.get('compressor', 'nothing')!r}"
+
+
+def _chunks(document: Mapping[str, Any], zarr_format: int) -> tuple[str, Any]:
+    """The place and the value of the size of chunks."""
+    if zarr_format == 2:
+        return "chunks", document.get("chunks")
+    grid = document.get("chunk_grid")
+    inner = grid.get("configuration") if isinstance(grid, Mapping) else None
+    size = inner.get("chunk_shape") if isinstance(inner, Mapping) else None
+    return "chunk_grid.configuration.chunk_shape", size
+
+
+def _dtype(name: Any, zarr_format: int) -> np.dtype[Any] | None:
+    """The type of numbers that a name stands for; None if it stands for anything else."""
+    if not isinstance(name, str) or (zarr_format == 3 and not _V3_TYPE.fullmatch(name)):
+        return None
     try:
-        shape = tuple(int(n) for n in document["shape"])
-        dtype = np.dtype(document[key])
-    except (KeyError, TypeError, ValueError) as error:
-        raise MetadataError(
-            message(
-                "A zarr array must have a shape and a type this package knows.",
-                place=uri,
-                expected=f"'shape', and a number type or bool as {key!r}",
-                got=f"{document.get('shape')!r}, {document.get(key)!r}",
-            )
-        ) from error
-    if dtype.kind not in _KINDS:
-        raise MetadataError(
-            message("A volume holds numbers.", place=uri, expected="integers, floats or bool", got=dtype)
-        )
-    return ArrayInfo(shape, dtype.newbyteorder("="), zarr_format)
+        dtype = np.dtype(name)
+    except (TypeError, ValueError, SyntaxError):  # the latter of names with a comma
+        return None
+    return dtype if dtype.kind in _KINDS else None
+
+
+def _amended(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The metadata of a v3 array without stray fields, and with 0 for an empty fill value.
+
+    None where neither is needed. What looks like an extension stays, for it may change how to read.
+    """
+    stray = {key for key in document.keys() - _V3_FIELDS if not _extends(document[key])}
+    empty = document["fill_value"] is None
+    if not stray and not empty:
+        return None
+    zero = False if document["data_type"] == "bool" else 0
+    kept = {key: value for key, value in document.items() if key not in stray}
+    return kept | ({"fill_value": zero} if empty else {})
+
+
+def _extends(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value.get("must_understand", "name" in value))
+
+
+def _whole(values: Any, *, at_least: int) -> bool:
+    return isinstance(values, list) and all(type(n) is int and n >= at_least for n in values)

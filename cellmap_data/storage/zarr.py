@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorstore as ts
 
-from cellmap_data.errors import StoreError, message
 from cellmap_data.storage.cache import shared_context
+from cellmap_data.storage.failures import FAILURES, opening_failed, reading_failed
 from cellmap_data.storage.files import local_path
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info
 from cellmap_data.storage.reader import Box
 
 _DRIVERS = {2: "zarr", 3: "zarr3"}
-_FAULTS = (ValueError, IndexError, OSError, RuntimeError)  # what tensorstore makes of its status codes
-
 _live = False
 
 
@@ -69,11 +67,12 @@ class ZarrReader:
 
     def read_into(self, box: Box, out: npt.NDArray[Any]) -> ZarrRead:
         """Start to read ``box`` into ``out`` (any strides, any number type), and return at once."""
+        store = self._store or self._open()
         try:
-            source = ts.cast((self._store or self._open())[box], ts.dtype(out.dtype))
+            source = ts.cast(store[box], ts.dtype(out.dtype))
             return ZarrRead(self.uri, box, ts.array(out, copy=False).write(source).commit)
-        except _FAULTS as error:
-            raise _failed(self.uri, box, error) from error
+        except FAILURES as error:
+            raise reading_failed(self.uri, box, error) from error
 
     def read(self, box: Box) -> npt.NDArray[Any]:
         """The values in ``box``, in fresh memory, as they are stored."""
@@ -86,13 +85,21 @@ class ZarrReader:
         with self._lock:
             if self._store is None:
                 _live = True
-                spec = {
+                spec: dict[str, Any] = {
                     "driver": _DRIVERS[self._info.zarr_format],
                     "kvstore": {"driver": "file", "path": local_path(self.uri)},
                     "recheck_cached_data": False,
                     "recheck_cached_metadata": False,
                 }
-                self._store = ts.open(spec, read=True, open=True, context=shared_context()).result()
+                amended = self._info.amended
+                if amended is not None:
+                    spec["metadata"] = amended
+                mode = ts.OpenMode(open=True, assume_metadata=amended is not None)
+                try:
+                    opened = ts.open(spec, read=True, open_mode=mode, context=shared_context())
+                    self._store = opened.result()
+                except FAILURES as error:
+                    raise opening_failed(self.uri, error) from error
             return self._store
 
 
@@ -108,10 +115,5 @@ class ZarrRead:
         """Wait until the values are there; StoreError if they cannot be had."""
         try:
             self._future.result()
-        except _FAULTS as error:
-            raise _failed(self._uri, self._box, error) from error
-
-
-def _failed(uri: str, box: Box, error: Exception) -> StoreError:
-    place = ", ".join(f"{part.start}:{part.stop}" for part in box)
-    return StoreError(message("A stored array cannot be read.", place=f"{uri} [{place}]", got=error))
+        except FAILURES as error:
+            raise reading_failed(self._uri, self._box, error) from error

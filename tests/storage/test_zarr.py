@@ -78,8 +78,8 @@ def test_a_missing_array_is_named(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("document", "match"),
     [
-        pytest.param("{}", "a shape and a type", id="empty"),
-        pytest.param('{"shape": [4], "dtype": "<M8[s]"}', "holds numbers", id="dates"),
+        pytest.param("{}", "shape: expected a list of whole numbers", id="empty"),
+        pytest.param('{"shape": [4], "dtype": "<M8[s]"}', "dtype: expected a type of integers", id="dates"),
         pytest.param('{"shape": [4]', "must hold JSON", id="no JSON"),
         pytest.param("[]", "a JSON object", id="no object"),
     ],
