@@ -25,7 +25,8 @@ Each is also the builtin in brackets, so ``except ValueError`` keeps working. Me
 :func:`message`: the rule, the place, what was expected, what was got, the next step. All of them survive
 pickling, because workers raise them in another process than the one that reports them.
 
-:class:`SkippedWarning` is the one warning: at the end of an epoch, of failures that were to stop nothing.
+There are two warnings: :class:`SkippedWarning` at the end of an epoch, of failures that were to stop nothing,
+and :class:`FormatWarning` where a volume is read although its metadata is not quite what the format asks for.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
     "CellMapDataError",
     "ConfigurationError",
     "ExhaustedError",
+    "FormatWarning",
     "HookError",
     "LoaderError",
     "MetadataError",
@@ -206,3 +208,7 @@ class StaleIteratorError(LoaderError):
 
 class SkippedWarning(RuntimeWarning):
     """Plugins failed, and it was wished that this stops nothing."""
+
+
+class FormatWarning(UserWarning):
+    """The metadata of a volume departs from the format; it is read all the same, as the message says."""

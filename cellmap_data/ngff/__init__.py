@@ -2,5 +2,6 @@
 
 from cellmap_data.ngff.axes import Axis
 from cellmap_data.ngff.multiscale import Level, Multiscale, parse_multiscale
+from cellmap_data.ngff.validation import format_violations
 
-__all__ = ["Axis", "Level", "Multiscale", "parse_multiscale"]
+__all__ = ["Axis", "Level", "Multiscale", "format_violations", "parse_multiscale"]

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cellmap_data.ngff.findings import Findings
+from cellmap_data.ngff.units import NANOMETRES, unit_name
+
 _SPACE = "zyx"
-
-_PREFIXES = {
-    "pico": 1e-3,
-    "nano": 1.0,
-    "micro": 1e3,
-    "milli": 1e6,
-    "centi": 1e7,
-    "deci": 1e8,
-    "": 1e9,
-    "kilo": 1e12,
-}
-_SYMBOLS = {"pm": 1e-3, "nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9, "Å": 0.1}
-
-NANOMETRES: Mapping[str, float] = {
-    **{f"{prefix}{metre}": nm for prefix, nm in _PREFIXES.items() for metre in ("meter", "metre")},
-    **_SYMBOLS,
-    "angstrom": 0.1,
-    "micron": 1e3,
-}
-"""How many nm a unit is: the names the format allows at the scale of microscopy, and common symbols."""
+_KINDS = {"z": "space", "y": "space", "x": "space", "c": "channel", "t": "time"}
+_RANKS = {"time": 0, "space": 2}  # the format's order: time, then channel or anything else, then space
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +39,70 @@ class Axis:
         return self.kind == "space"
 
 
-def parse_axes(entries: Any, faults: list[str]) -> tuple[Axis, ...]:
-    """Read the list ``axes`` of a multiscale; what is wrong is appended to ``faults``."""
+def parse_axes(entries: Any, place: str, findings: Findings) -> tuple[Axis, ...]:
+    """Read a list of axes; empty where none can be made out of it."""
     if not isinstance(entries, list) or not entries or not all(_is_named(entry) for entry in entries):
-        faults.append(f"axes: expected a list of objects with a name, got {entries!r}")
-        return ()
-    axes = tuple(_parse(entry, faults) for entry in entries)
-    space = Counter(axis.name for axis in axes if axis.is_space)
-    if not {"y", "x"} <= set(space) <= set(_SPACE) or any(n > 1 for n in space.values()):
-        faults.append(
-            f"axes: expected the space axes z, y, x or y, x, in any order, got {list(space.elements())}"
+        findings.fault(
+            f"{place}: expected a list of objects with a name, got {entries!r}; "
+            "before version 0.4 the format told neither axes nor voxel sizes"
         )
+        return ()
+    axes = tuple(_parse(entry, place, findings) for entry in entries)
+    _check(axes, place, findings)
+    pairs = list(zip(axes, entries, strict=True))
+    untyped = [axis.name for axis, entry in pairs if axis.kind and entry.get("type") is None]
+    unitless = [axis.name for axis, entry in pairs if axis.is_space and entry.get("unit") is None]
+    for names, what, instead in ((untyped, "type", "the usual"), (unitless, "unit", "nanometer")):
+        if names:
+            findings.depart(f"{place}: the {what} of {', '.join(names)} is missing; read as {instead}")
     return axes
 
 
-def _parse(entry: Mapping[str, Any], faults: list[str]) -> Axis:
-    name = entry["name"].lower()
-    kind = entry.get("type", "space" if name in tuple(_SPACE) else "")
-    unit = entry.get("unit")
-    if kind != "space" or unit is None:
-        return Axis(name, kind)
-    nm = NANOMETRES.get(unit) if isinstance(unit, str) else None
-    if nm is None:
-        faults.append(
-            f"axes: the unit {unit!r} of {name} is unknown; expected a unit of length like 'nanometer'"
+def _check(axes: Sequence[Axis], place: str, findings: Findings) -> None:
+    """Which axes there may be, and in which order they should come."""
+    space = Counter(axis.name for axis in axes if axis.is_space)
+    if not {"y", "x"} <= set(space) <= set(_SPACE) or space.total() > len(space):
+        findings.fault(
+            f"{place}: expected the space axes z, y, x or y, x, in any order, got {list(space.elements())}"
         )
-    return Axis(name, kind, nm or 1.0)
+    for kind in ("channel", "time"):
+        names = [axis.name for axis in axes if axis.kind == kind]
+        if len(names) > 1:
+            findings.fault(f"{place}: expected one {kind} axis at most, got {names}")
+    twice = [name for name, n in Counter(axis.name for axis in axes).items() if n > 1 and name not in space]
+    if twice:
+        findings.fault(f"{place}: expected each name once, got {twice} more than once")
+    ranks = [_RANKS.get(axis.kind, 1) for axis in axes]
+    if ranks != sorted(ranks):
+        findings.depart(f"{place}: time and channels should come before space")
+
+
+def _parse(entry: Mapping[str, Any], place: str, findings: Findings) -> Axis:
+    written = entry["name"]
+    name = written.lower() if written.lower() in _KINDS else written
+    if name != written:
+        findings.depart(f"{place}: {written!r} should be {name!r}")
+    kind = entry.get("type")
+    if kind is None:
+        kind = _KINDS.get(name, "")
+    if not isinstance(kind, str):
+        findings.fault(f"{place}: expected a string as the type of {name}, got {kind!r}")
+        return Axis(name, "")
+    return Axis(name, kind, _nm(name, entry.get("unit"), place, findings) if kind == "space" else 1.0)
+
+
+def _nm(name: str, unit: Any, place: str, findings: Findings) -> float:
+    if unit is None:
+        return 1.0
+    known = unit_name(unit) if isinstance(unit, str) else None
+    if known is None:
+        findings.fault(
+            f"{place}: the unit {unit!r} of {name} is unknown; expected a unit of length like 'nanometer'"
+        )
+        return 1.0
+    if known != unit:
+        findings.depart(f"{place}: the unit {unit!r} of {name} should be {known!r}")
+    return NANOMETRES[known]
 
 
 def _is_named(entry: Any) -> bool:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, message
 from cellmap_data.ngff.axes import Axis, parse_axes
+from cellmap_data.ngff.findings import Findings
+from cellmap_data.ngff.levels import Entry, parse_entries
+from cellmap_data.ngff.systems import intrinsic_system
 
-_Map: TypeAlias = list[
-    tuple[float, float]
-]  # per axis (scale, translation): index -> scale * index + translation
+MoreFaults: TypeAlias = Callable[[Sequence[str], int], Iterable[str]]
+"""From the paths of levels and the number of axes (0: unknown) to what is wrong with the arrays there."""
+
+_VERSIONS = ("0.4", "0.5")
+
+_OTHERS = {
+    "plate": "this is a plate; give the path of an image in one of its wells",
+    "well": "this is a well; give the path of one of its images",
+    "bioformats2raw.layout": "this is a collection; give the path of one of its images, such as 0",
+    "labels": "this is a list of label images; give the path of one of them",
+    "scene": "this is a scene; give the path of one of its images",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,7 @@ class Level:
     Attributes
     ----------
     path : str
-        Of the array, within the group.
+        Of the array, within the group; empty where the group is the array.
     scale : tuple of float
         Voxel size along each stored axis; nm along space.
     translation : tuple of float
@@ -54,12 +66,16 @@ class Multiscale:
     levels: tuple[Level, ...]
 
 
-def parse_multiscale(uri: str, attributes: Mapping[str, Any]) -> Multiscale:
-    """Read the attributes of a group as NGFF 0.4 (``multiscales``) or 0.5 (``ome.multiscales``).
+def parse_multiscale(uri: str, attributes: Mapping[str, Any], more: MoreFaults | None = None) -> Multiscale:
+    """Read the attributes of a group as OME-NGFF 0.4 (``multiscales``) or 0.5 (``ome.multiscales``).
 
     Where there are several multiscales, the first one counts, as the format suggests. Each level's
     transformations are applied in the order in which they are listed, then those of the whole multiscale,
-    then the units of the axes are turned into nm.
+    then the units of the axes are turned into nm. With the named coordinate systems of RFC-5, coordinates
+    are those of the system into which the levels are mapped; transformations from there on are not applied.
+
+    What the format asks for and real files lack is read where there is no doubt what it means. What this
+    package does not know is passed over.
 
     Parameters
     ----------
@@ -67,90 +83,87 @@ def parse_multiscale(uri: str, attributes: Mapping[str, Any]) -> Multiscale:
         Path of the group.
     attributes : mapping
         Its attributes.
+    more : callable, optional
+        Asked for the faults of the arrays if there are faults in the attributes, to tell all of them at once.
 
     Raises
     ------
     MetadataError
         If the group is no multiscale, or listing everything that is wrong with it.
+
+    Warns
+    -----
+    FormatWarning
+        If it departs from the format in ways that can be read, with the place of each.
     """
     ome = attributes.get("ome")
-    multiscales = (ome if isinstance(ome, Mapping) else attributes).get("multiscales")
+    source = ome if isinstance(ome, Mapping) else attributes
+    multiscales = source.get("multiscales")
     if not isinstance(multiscales, list) or not multiscales or not isinstance(multiscales[0], Mapping):
-        raise MetadataError(
-            message(
-                "The group is not a multiscale volume.",
-                place=uri,
-                expected="'multiscales' in its attributes (NGFF 0.4), or in 'ome' there (0.5)",
-                got=f"the attributes {sorted(attributes)}",
-                hint="give the path of the group that holds the levels, not of a level or of a folder above",
-            )
-        )
-    return _parse(uri, multiscales[0])
+        raise _no_multiscale(uri, attributes, source)
+    metadata, findings = multiscales[0], Findings()
+    _check_version(metadata if source is attributes else source, metadata, findings)
+    axes, entries = _parse(metadata, findings)
+    volume = _in_nm(uri, axes, entries, findings)
+    if findings.faults and more is not None:
+        findings.faults.extend(more([entry.path for entry in entries], len(axes)))
+    raise_faults(MetadataError, "The multiscale metadata is not valid.", findings.faults, place=uri)
+    findings.warn(uri)
+    return volume
 
 
-def _parse(uri: str, metadata: Mapping[str, Any]) -> Multiscale:
-    faults: list[str] = []
-    axes = parse_axes(metadata.get("axes"), faults)
-    datasets = metadata.get("datasets")
-    if not isinstance(datasets, list) or not datasets:
-        faults.append(f"datasets: expected a list with one entry for each level, got {datasets!r}")
-        datasets = []
+def _parse(metadata: Mapping[str, Any], findings: Findings) -> tuple[tuple[Axis, ...], list[Entry]]:
     common = metadata.get("coordinateTransformations")
-    levels = [
-        _parse_level(f"datasets[{i}]", entry, common, axes, faults)
-        for i, entry in enumerate(datasets)
-        if axes
-    ]
-    raise_faults(MetadataError, "The multiscale metadata is not valid.", faults, place=uri)
-    return Multiscale(uri, axes, tuple(level for level in levels if level is not None))
+    if "coordinateSystems" in metadata:
+        place, listed = intrinsic_system(metadata, findings)
+        axes = parse_axes(listed, place, findings) if place else ()
+        return axes, parse_entries(metadata.get("datasets"), [], len(axes), findings, scaled=False)
+    axes = parse_axes(metadata.get("axes"), "axes", findings)
+    common = [] if common is None else common
+    return axes, parse_entries(metadata.get("datasets"), common, len(axes), findings, scaled=True)
 
 
-def _parse_level(
-    place: str, entry: Any, common: Any, axes: Sequence[Axis], faults: list[str]
-) -> Level | None:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
-        faults.append(f"{place}: expected an object with a path, got {entry!r}")
-        return None
-    before = len(faults)
-    place, own = f"{place}.coordinateTransformations", entry.get("coordinateTransformations")
-    if not isinstance(own, list) or not any(_kind(step) == "scale" for step in own):
-        faults.append(f"{place}: expected a list with a scale, got {own!r}")
-        return None
-    mapping: _Map = [(1.0, 0.0)] * len(axes)
-    for step in own:
-        mapping = _applied(step, mapping, place, faults)
-    for step in common or ():
-        mapping = _applied(step, mapping, "coordinateTransformations", faults)
-    if len(faults) > before:
-        return None
-    scale = tuple(s * axis.nm for (s, _), axis in zip(mapping, axes, strict=True))
-    return Level(entry["path"], scale, tuple(t * axis.nm for (_, t), axis in zip(mapping, axes, strict=True)))
+def _in_nm(uri: str, axes: Sequence[Axis], entries: Sequence[Entry], findings: Findings) -> Multiscale:
+    """The volume with sizes in nm, and axes and levels in the order in which arrays store them."""
+    orders = {entry.order for entry in entries}
+    if len(orders) > 1:
+        findings.fault(
+            "datasets: expected the same axes in the same order at each level, got mapAxis of some"
+        )
+    if findings.faults:
+        return Multiscale(uri, tuple(axes), ())
+    order = next(iter(orders))
+    stored = tuple(axes[i] for i in order)
+    levels = []
+    for entry in entries:
+        scale = tuple(entry.scale[i] * axes[i].nm for i in order)
+        translation = tuple(entry.translation[i] * axes[i].nm for i in order)
+        if min(scale) <= 0 or not all(map(math.isfinite, (*scale, *translation))):
+            findings.fault(
+                f"{entry.place}: expected sizes and places that a float can hold in nm, got {scale}"
+            )
+        levels.append(Level(entry.path, scale, translation))
+    return Multiscale(uri, stored, tuple(levels))
 
 
-def _applied(step: Any, mapping: _Map, place: str, faults: list[str]) -> _Map:
-    """The mapping with one more transformation after it."""
-    kind = _kind(step)
-    if kind == "identity":
-        return mapping
-    values = _numbers(step.get(kind), len(mapping)) if kind in ("scale", "translation") else []
-    if not values or (kind == "scale" and min(values) <= 0):
-        rule = f"expected a scale (> 0), translation or identity with {len(mapping)} numbers"
-        fault = f"{place}: {rule}, got {step!r}"
-        if fault not in faults:  # one of the whole multiscale is met at each level
-            faults.append(fault)
-        return mapping
-    if kind == "scale":
-        return [(a * s, b * s) for (a, b), s in zip(mapping, values, strict=True)]
-    return [(a, b + t) for (a, b), t in zip(mapping, values, strict=True)]
+def _check_version(holder: Mapping[str, Any], metadata: Mapping[str, Any], findings: Findings) -> None:
+    version = holder.get("version")
+    if version in _VERSIONS or (version is not None and "coordinateSystems" in metadata):
+        return
+    got = "is missing" if version is None else f"is {version!r}"
+    findings.depart(f"version: {got}; expected {' or '.join(_VERSIONS)}, and read as such")
 
 
-def _kind(step: Any) -> Any:
-    return step.get("type") if isinstance(step, Mapping) else None
-
-
-def _numbers(values: Any, length: int) -> list[float]:
-    """A list of that many finite numbers; empty if it is anything else."""
-    if not isinstance(values, list) or len(values) != length:
-        return []
-    good = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in values)
-    return values if good else []
+def _no_multiscale(uri: str, attributes: Mapping[str, Any], source: Mapping[str, Any]) -> MetadataError:
+    hints = (hint for key, hint in _OTHERS.items() if key in source)
+    return MetadataError(
+        message(
+            "The group is not a multiscale volume.",
+            place=uri,
+            expected="'multiscales' in its attributes (NGFF 0.4), or in 'ome' there (0.5)",
+            got=f"the attributes {sorted(map(str, attributes))}",
+            hint=next(
+                hints, "give the path of the group that holds the levels, not of a level or of a folder above"
+            ),
+        )
+    )

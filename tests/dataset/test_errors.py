@@ -68,7 +68,12 @@ def test_axes_that_cannot_be_read_are_named(axes, shape, supported, tmp_path) ->
     """An array with several channels, or other axes than its metadata, is an error that says what is read."""
     path = Path(write_multiscale(tmp_path, np.zeros(shape, np.uint8), (1,) * 4, (0,) * 4, chunks=shape))
     attributes = json.loads((path / ".zattrs").read_text())
-    attributes["multiscales"][0]["axes"] = [{"name": name} for name in axes]
+    attributes["multiscales"][0]["axes"] = [
+        {"name": "c", "type": "channel"}
+        if name == "c"
+        else {"name": name, "type": "space", "unit": "nanometer"}
+        for name in axes
+    ]
     attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"] = [
         {"type": "scale", "scale": [8] * len(axes)}
     ]
