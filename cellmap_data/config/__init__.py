@@ -1,7 +1,7 @@
 """What users write down, checked once and turned into frozen values; nothing here opens anything."""
 
 from cellmap_data.config.arrays import ArraySpec, parse_arrays
-from cellmap_data.config.faults import list_faults, raise_faults
+from cellmap_data.config.faults import list_faults, raise_faults, raise_together
 from cellmap_data.config.targets import TargetPath
 
-__all__ = ["ArraySpec", "TargetPath", "list_faults", "parse_arrays", "raise_faults"]
+__all__ = ["ArraySpec", "TargetPath", "list_faults", "parse_arrays", "raise_faults", "raise_together"]

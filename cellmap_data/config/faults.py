@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from cellmap_data.errors import CellMapDataError, message
+from cellmap_data.errors import CellMapDataError, MetadataError, StoreError, StoreNotFoundError, message
 
 
 def list_faults(faults: Iterable[str]) -> str:
@@ -19,3 +19,20 @@ def raise_faults(
     found = list(faults)
     if found:
         raise kind(message(rule, place=place, got=list_faults(found), hint=hint))
+
+
+def raise_together(errors: Sequence[StoreError], rule: str, *, place: str = "") -> None:
+    """Raise what is wrong with several stored things, all of it; return if there is nothing.
+
+    Raises
+    ------
+    StoreError
+        The only one, else one that lists them: StoreNotFoundError where all of them are, MetadataError
+        where all of them are.
+    """
+    different = list({str(error): error for error in errors}.values())
+    if len(different) == 1:
+        raise different[0]
+    kinds = {type(error) for error in different}
+    kind = next((k for k in (StoreNotFoundError, MetadataError) if kinds == {k}), StoreError)
+    raise_faults(kind, rule, map(str, different), place=place)

@@ -304,8 +304,22 @@ class CellMapDataset(Dataset[Sample]):
         annotated = self._request.annotated
         return torch.tensor([[name in annotated for name in self._request.classes]], dtype=torch.bool)
 
-    def verify(self) -> bool:
-        """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""
+    def verify(self, *, strict: bool = False) -> bool:
+        """Whether there is any position.
+
+        Parameters
+        ----------
+        strict : bool
+            Look at every level of every volume too, and hold the metadata against the letter of OME-NGFF.
+            That opens all arrays: afterwards this process should not fork.
+
+        Raises
+        ------
+        StoreError
+            Listing every fault, if volumes cannot be used, or with ``strict`` are not as they should be.
+        """
+        if strict:
+            self._readers.check(self._request.volumes)
         return self.layout.grid.size > 0
 
     def set_epoch(self, epoch: int) -> None:

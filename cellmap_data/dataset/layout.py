@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cellmap_data.config import ArraySpec, raise_faults
+from cellmap_data.config import ArraySpec, raise_together
 from cellmap_data.dataset.readers import Readers
 from cellmap_data.dataset.request import Request
-from cellmap_data.errors import MetadataError, StoreError, StoreNotFoundError
-from cellmap_data.image import StoredImage, read_multiscale
+from cellmap_data.errors import StoreError
+from cellmap_data.image import StoredImage
 from cellmap_data.spatial import Box, Grid, PatchSpec, Source, sampling_grid
 
 
@@ -89,8 +89,8 @@ class _Finder:
 
     def __init__(self, request: Request, readers: Readers) -> None:
         self._request, self._readers = request, readers
-        self._volume = functools.cache(read_multiscale)
-        self._faults: dict[str, StoreError] = {}
+        self._volume = functools.cache(readers.volume)
+        self._faults: list[StoreError] = []
         self._upsampled: list[str] = []
 
     def find(self, what: str, path: str, spec: ArraySpec) -> StoredImage | None:
@@ -98,7 +98,7 @@ class _Finder:
         try:
             image = StoredImage.choose(self._volume(path), spec, self._request.pad, self._readers.describe)
         except StoreError as error:
-            self._faults.setdefault(str(error), error)
+            self._faults.append(error)
             return None
         if image.upsampled:
             stored = image.source.lattice.voxel
@@ -109,12 +109,7 @@ class _Finder:
 
     def report(self) -> None:
         """Raise what is wrong, all of it; warn once of what is upsampled."""
-        faults = list(self._faults.values())
-        if len(faults) == 1:
-            raise faults[0]
-        kinds = {type(fault) for fault in faults}
-        kind = next((k for k in (StoreNotFoundError, MetadataError) if kinds == {k}), StoreError)
-        raise_faults(kind, "The volumes of a crop cannot be used.", map(str, faults), place=self._request.raw)
+        raise_together(self._faults, "The volumes of a crop cannot be used.", place=self._request.raw)
         if self._upsampled:
             listed = "\n  ".join(self._upsampled)
             warnings.warn(

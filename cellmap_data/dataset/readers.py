@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cellmap_data.config import raise_together
+from cellmap_data.errors import StoreError
+from cellmap_data.image import check_volume, read_multiscale
+from cellmap_data.ngff import Multiscale
 from cellmap_data.spatial import TransformTable
 from cellmap_data.storage import ArrayInfo, ArrayReader, OpenArray, describe_array, open_array
 
@@ -43,6 +48,20 @@ class Readers:
     def describe(self, uri: str) -> ArrayInfo:
         """Shape and type of the array at ``uri``."""
         return describe_array(uri, hooks=self._hooks, context=self._context)
+
+    def volume(self, uri: str) -> Multiscale:
+        """The metadata of the multiscale group at ``uri``."""
+        return read_multiscale(uri, hooks=self._hooks, context=self._context)
+
+    def check(self, uris: Iterable[str]) -> None:
+        """Look closely at volumes; StoreError, listing every fault, if they are not as they should be."""
+        faults = []
+        for uri in uris:
+            try:
+                check_volume(uri, hooks=self._hooks, context=self._context)
+            except StoreError as error:
+                faults.append(error)
+        raise_together(faults, "The volumes of a crop are not as they should be.")
 
     def get(self, uri: str) -> ArrayReader:
         """The reader of the array at ``uri``; StoreError if there is none."""

@@ -104,6 +104,11 @@ class Request:
         excluding = (other for others in self.exclusive.values() for other in others)
         return tuple(dict.fromkeys((*self.annotated, *excluding)))
 
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        """The paths of all volumes that are read."""
+        return (self.raw, *(self.labels.of(name) for name in self.needed if self.labels is not None))
+
     def warn_if_nothing_is_annotated(self) -> None:
         """Warn of targets that are unknown everywhere: one crop of many may be so, or a class misspelt."""
         if self.targets and self.labels is not None and not self.needed:

@@ -2,6 +2,7 @@
 
 from cellmap_data.image.axes import StoredAxes
 from cellmap_data.image.boxes import box_by_axis
+from cellmap_data.image.checking import check_volume
 from cellmap_data.image.image import CellMapImage, value_dtype
 from cellmap_data.image.reading import PatchRead, start_read
 from cellmap_data.image.stored import StoredImage, read_multiscale
@@ -14,6 +15,7 @@ __all__ = [
     "StoredImage",
     "ValueCallable",
     "box_by_axis",
+    "check_volume",
     "in_a_row",
     "read_multiscale",
     "start_read",

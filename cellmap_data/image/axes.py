@@ -38,18 +38,30 @@ class StoredAxes:
         MetadataError
             If the number of axes differs, or there are several channels or times.
         """
-        if len(shape) != len(self.order) or any(
-            n != 1 for axis, n in zip(self.order, shape, strict=True) if axis is None
-        ):
+        if len(shape) != len(self.order):
             raise MetadataError(
                 message(
-                    "The axes of an array cannot be read.",
+                    "The metadata and an array do not have the same number of axes.",
                     place=uri,
-                    expected=f"{len(self.order)} axes, those that are not z, y or x of length 1",
+                    expected=f"{len(self.order)} axes, as many as the metadata lists",
                     got=f"the shape {shape}",
-                    hint="store each channel and time as a volume of its own",
                 )
             )
+        if any(n != 1 for axis, n in zip(self.order, shape, strict=True) if axis is None):
+            raise MetadataError(
+                message(
+                    "Only one channel and one time can be read.",
+                    place=uri,
+                    expected="axes that are not z, y or x to be of length 1",
+                    got=f"the shape {shape}, where axes {self.others} are not z, y or x",
+                    hint="store each as a volume of its own, or use a plugin that answers open_array",
+                )
+            )
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The stored axes that are not space."""
+        return tuple(number for number, axis in enumerate(self.order) if axis is None)
 
     def spatial(self, values: Sequence[Any], absent: Any) -> tuple[Any, Any, Any]:
         """One value for each of z, y, x from one for each stored axis; ``absent`` where it is not stored."""

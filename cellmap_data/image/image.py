@@ -139,7 +139,7 @@ class CellMapImage:
     @cached_property
     def volume(self) -> Multiscale:
         """The metadata of the volume."""
-        return read_multiscale(self.path)
+        return read_multiscale(self.path, hooks=self.plugins, context=self.context)
 
     @cached_property
     def stored(self) -> StoredImage:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cellmap_data.config import ArraySpec
+from cellmap_data.config import ArraySpec, raise_together
+from cellmap_data.errors import StoreError
 from cellmap_data.image.axes import StoredAxes
+from cellmap_data.image.faults import array_faults
 from cellmap_data.ngff import Multiscale, parse_multiscale
 from cellmap_data.spatial import (
     Lattice,
@@ -22,13 +24,20 @@ from cellmap_data.spatial import (
     plan_read,
     same_voxel_size,
 )
-from cellmap_data.storage import ArrayInfo, join, read_attributes
+from cellmap_data.storage import ArrayInfo, OpenArray, describe_array, join, read_attributes
 
 _ANY_SHAPE = (0, 0, 0)  # of no interest to the choice of a level, and reading it would open every level
 
 
-def read_multiscale(uri: str) -> Multiscale:
+def read_multiscale(uri: str, *, hooks: OpenArray | None = None, context: Any = None) -> Multiscale:
     """Read the metadata of the multiscale group at ``uri``; opens no array.
+
+    Parameters
+    ----------
+    uri : str
+        Path of the group.
+    hooks, context : object, optional
+        Who would read the arrays; asked only where the metadata has faults, to tell those of the arrays too.
 
     Raises
     ------
@@ -36,8 +45,21 @@ def read_multiscale(uri: str) -> Multiscale:
         If there is no zarr group.
     MetadataError
         If it is no multiscale volume, listing everything that is wrong.
+
+    Warns
+    -----
+    FormatWarning
+        If it departs from OME-NGFF in ways that can be read.
     """
-    return parse_multiscale(uri, read_attributes(uri))
+
+    def describe(place: str) -> ArrayInfo:
+        return describe_array(place, hooks=hooks, context=context)
+
+    def more(paths: Sequence[str], ndim: int) -> list[str]:
+        axes = StoredAxes((0,) * ndim) if ndim else None  # which they are makes no difference to their number
+        return [str(fault) for fault in array_faults(uri, paths, axes, describe)]
+
+    return parse_multiscale(uri, read_attributes(uri), more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +106,20 @@ class StoredImage:
         Raises
         ------
         StoreError
-            If the array is missing or does not have the axes of the volume.
+            If the array is missing or does not have the axes of the volume; then the other levels are
+            looked at too, and everything that is wrong is listed.
         """
         axes = StoredAxes.of(volume.axes)
         lattices = lattices_of(volume, absent=spec.voxel[0] or 1.0)
         level, patch = _choose(lattices, spec)
         uri = join(volume.uri, volume.levels[level].path)
-        info = describe(uri)
-        axes.check(uri, info.shape)
+        try:
+            info = describe(uri)
+            axes.check(uri, info.shape)
+        except StoreError:
+            faults = array_faults(volume.uri, [one.path for one in volume.levels], axes, describe)
+            raise_together(faults, "The arrays of a volume cannot be used.", place=volume.uri)
+            raise
         lattice = replace(lattices[level], shape=axes.spatial(info.shape, 1))
         return cls(uri, level, axes, Source(lattice, patch, pad), info.dtype)
 
