@@ -45,7 +45,7 @@ class CellMapDataset(Dataset[Sample]):
     Parameters
     ----------
     raw_path : str
-        A multiscale group, OME-Zarr 0.4 or 0.5.
+        A multiscale group, OME-Zarr 0.4 or 0.5: a local path, ``s3://``, ``gs://`` or ``http(s)://``.
     target_path : str, optional
         ``base/[class1,class2]suffix``: the annotated classes, each a multiscale group ``base/class1suffix``.
         Without brackets the last part of the path is the one annotated class.
@@ -77,7 +77,8 @@ class CellMapDataset(Dataset[Sample]):
     plugins : PluginManager or Plugins, optional
         Asked for readers (``open_array``) and for spatial transforms (``add_spatial_transforms``).
     context : object, optional
-        Handed on to plugins that open arrays.
+        Handed on to plugins that open arrays. A mapping may say how to reach the store, see
+        :mod:`cellmap_data.storage.access`.
     empty_value : float
         The label of what is unknown.
     rng : torch.Generator, optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cellmap_data.config import ArraySpec, raise_together
@@ -13,6 +14,10 @@ from cellmap_data.dataset.request import Request
 from cellmap_data.errors import StoreError
 from cellmap_data.image import StoredImage
 from cellmap_data.spatial import Box, Grid, PatchSpec, Source, sampling_grid
+from cellmap_data.storage import is_remote
+
+_AT_ONCE = 8
+"""Volumes of one crop that are looked up at the same time where each look is a round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Layout:
             MetadataError where all of it is metadata.
         """
         finder = _Finder(request, readers)
+        finder.ask_together()
         inputs = [finder.find(f"input {spec.name!r}", request.raw, spec) for spec in request.inputs]
         targets = [
             {
@@ -90,15 +96,37 @@ class _Finder:
     def __init__(self, request: Request, readers: Readers) -> None:
         self._request, self._readers = request, readers
         self._volume = functools.cache(readers.volume)
+        self._known: dict[tuple[str, ArraySpec], StoredImage | StoreError] = {}
         self._faults: list[StoreError] = []
         self._upsampled: list[str] = []
 
+    def ask_together(self) -> None:
+        """Where volumes are far away, ask for all of them at once instead of one after the other."""
+        wanted = {path: self._request.targets for _, path in _labels(self._request)}
+        wanted[self._request.raw] = self._request.inputs
+        jobs = [(path, specs) for path, specs in wanted.items() if is_remote(path)]
+        if len(jobs) > 1:
+            with ThreadPoolExecutor(min(_AT_ONCE, len(jobs))) as pool:
+                list(pool.map(lambda job: [self._look(job[0], spec) for spec in job[1]], jobs))
+
+    def _look(self, path: str, spec: ArraySpec) -> StoredImage | StoreError:
+        """The stored image that serves an array, or what is wrong; found once."""
+        known = self._known.get((path, spec))
+        if known is None:
+            try:
+                known = StoredImage.choose(
+                    self._volume(path), spec, self._request.pad, self._readers.describe
+                )
+            except StoreError as error:
+                known = error
+            self._known[path, spec] = known
+        return known
+
     def find(self, what: str, path: str, spec: ArraySpec) -> StoredImage | None:
         """The stored image that serves an array, or None and a fault."""
-        try:
-            image = StoredImage.choose(self._volume(path), spec, self._request.pad, self._readers.describe)
-        except StoreError as error:
-            self._faults.append(error)
+        image = self._look(path, spec)
+        if isinstance(image, StoreError):
+            self._faults.append(image)
             return None
         if image.upsampled:
             stored = image.source.lattice.voxel

@@ -12,7 +12,14 @@ from cellmap_data.errors import StoreError
 from cellmap_data.image import check_volume, read_multiscale
 from cellmap_data.ngff import Multiscale
 from cellmap_data.spatial import TransformTable
-from cellmap_data.storage import ArrayInfo, ArrayReader, OpenArray, describe_array, open_array
+from cellmap_data.storage import (
+    ArrayInfo,
+    ArrayReader,
+    GroupReader,
+    OpenArray,
+    describe_array,
+    open_array,
+)
 
 
 class Plugins(OpenArray, Protocol):
@@ -28,7 +35,7 @@ class InTurn:
 
     asked: tuple[OpenArray, ...]
 
-    def open_array(self, uri: str, context: Any) -> ArrayReader | None:
+    def open_array(self, uri: str, context: Any) -> ArrayReader | GroupReader | None:
         """The first reader that is not None."""
         answers = (one.open_array(uri=uri, context=context) for one in self.asked)
         return next((reader for reader in answers if reader is not None), None)

@@ -10,7 +10,7 @@ from cellmap_data.image.axes import StoredAxes
 from cellmap_data.image.faults import array_faults
 from cellmap_data.image.stored import read_multiscale
 from cellmap_data.ngff import format_violations
-from cellmap_data.storage import ArrayInfo, OpenArray, open_array, read_attributes
+from cellmap_data.storage import ArrayInfo, OpenArray, describe_group, open_array
 
 
 def check_volume(uri: str, *, hooks: OpenArray | None = None, context: Any = None) -> None:
@@ -42,5 +42,6 @@ def check_volume(uri: str, *, hooks: OpenArray | None = None, context: Any = Non
     volume = read_multiscale(uri, hooks=hooks, context=context)
     paths = [level.path for level in volume.levels]
     faults = [str(fault) for fault in array_faults(uri, paths, StoredAxes.of(volume.axes), described)]
-    violations = [f"{fault} (OME-NGFF)" for fault in format_violations(read_attributes(uri))]
+    attributes = describe_group(uri, hooks=hooks, context=context)
+    violations = [f"{fault} (OME-NGFF)" for fault in format_violations(attributes)]
     raise_faults(MetadataError, "A volume is not as it should be.", [*faults, *violations], place=uri)

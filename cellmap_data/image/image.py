@@ -30,7 +30,7 @@ class CellMapImage:
     Parameters
     ----------
     path : str
-        A multiscale group, OME-Zarr 0.4 or 0.5.
+        A multiscale group, OME-Zarr 0.4 or 0.5: a local path, ``s3://``, ``gs://`` or ``http(s)://``.
     target_class : str
         A name for what the volume shows.
     target_scale : sequence of float
@@ -49,7 +49,8 @@ class CellMapImage:
     value_transform : callable or sequence of callables, optional
         Applied to each patch in its stored dtype; what lies outside is filled in afterwards.
     context : object, optional
-        Handed on to plugins that open arrays.
+        Handed on to plugins that open arrays. A mapping may say how to reach the store, see
+        :mod:`cellmap_data.storage.access`.
     device : str or torch.device, optional
         Where patches are put.
     plugins : object, optional

@@ -24,7 +24,7 @@ from cellmap_data.spatial import (
     plan_read,
     same_voxel_size,
 )
-from cellmap_data.storage import ArrayInfo, OpenArray, describe_array, join, read_attributes
+from cellmap_data.storage import ArrayInfo, OpenArray, describe_array, describe_group, join
 
 _ANY_SHAPE = (0, 0, 0)  # of no interest to the choice of a level, and reading it would open every level
 
@@ -37,12 +37,14 @@ def read_multiscale(uri: str, *, hooks: OpenArray | None = None, context: Any = 
     uri : str
         Path of the group.
     hooks, context : object, optional
-        Who would read the arrays; asked only where the metadata has faults, to tell those of the arrays too.
+        Who is asked first, and how to reach the store; see :func:`cellmap_data.storage.open_array`.
 
     Raises
     ------
     StoreNotFoundError
-        If there is no zarr group.
+        If there is no such group.
+    StoreError
+        If the store does not say.
     MetadataError
         If it is no multiscale volume, listing everything that is wrong.
 
@@ -59,7 +61,7 @@ def read_multiscale(uri: str, *, hooks: OpenArray | None = None, context: Any = 
         axes = StoredAxes((0,) * ndim) if ndim else None  # which they are makes no difference to their number
         return [str(fault) for fault in array_faults(uri, paths, axes, describe)]
 
-    return parse_multiscale(uri, read_attributes(uri), more)
+    return parse_multiscale(uri, describe_group(uri, hooks=hooks, context=context), more)
 
 
 @dataclass(frozen=True, slots=True)

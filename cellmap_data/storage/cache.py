@@ -17,6 +17,12 @@ SHARE = 8
 _lock = threading.Lock()
 _budget: int | None = None
 _context: ts.Context | None = None
+_live = False
+
+
+def live_reader() -> bool:
+    """Whether this process has tensorstore threads running: from then on it must not fork."""
+    return _live
 
 
 def cache_budget() -> int:
@@ -43,10 +49,15 @@ def set_cache_budget(nbytes: int | None) -> None:
 
 
 def shared_context() -> ts.Context:
-    """The tensorstore context all arrays of this process share; it owns the cache."""
-    global _context
+    """The tensorstore context all arrays of this process share; it owns the cache.
+
+    A plugin whose reader uses tensorstore takes this one: its chunks count against the budget, and
+    :func:`live_reader` knows of its threads.
+    """
+    global _context, _live
     budget = cache_budget()
     with _lock:
+        _live = True
         if _context is None:
             _context = ts.Context({"cache_pool": {"total_bytes_limit": budget}})
         return _context

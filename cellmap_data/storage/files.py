@@ -1,38 +1,21 @@
 """Small files of a store.
 
-They are read as files, in this thread: asking a zarr hierarchy for the same two documents takes fifty times
-as long, and starts threads, after which a process should not fork.
+On this machine they are read as files, in this thread: asking a zarr hierarchy for the same two documents
+takes fifty times as long, and starts threads, after which a process should not fork.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cellmap_data.errors import MetadataError, StoreError, message
+from cellmap_data.storage.access import is_remote, local_path
+from cellmap_data.storage.remote import read_files
 
-
-def local_path(uri: str) -> str:
-    """The path on this machine that ``uri`` stands for.
-
-    Raises
-    ------
-    StoreError
-        If it stands for something elsewhere.
-    """
-    scheme, found, rest = uri.partition("://")
-    if found and scheme != "file":
-        raise StoreError(
-            message(
-                "Only volumes on a local file system can be opened.",
-                place=uri,
-                expected="a path, or file://path",
-                got=f"{scheme}://",
-                hint="mount or copy the volume, or use a plugin that answers the hook open_array",
-            )
-        )
-    return rest if found else uri
+Document: TypeAlias = dict[str, Any]
 
 
 def join(uri: str, *parts: str) -> str:
@@ -40,29 +23,51 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts if part)])
 
 
-def read_json(uri: str, name: str) -> dict[str, Any] | None:
-    """The JSON object in the file ``name`` below ``uri``, or None where there is no such file.
+def read_documents(uri: str, names: Sequence[str], context: Any = None) -> Iterator[tuple[str, Document]]:
+    """Name and content of those of the files ``names`` below ``uri`` that are there, in this order.
+
+    On this machine a file is read when it is asked for; elsewhere all are asked for at once.
+
+    Parameters
+    ----------
+    uri : str
+        A path, or the URL of a store.
+    names : sequence of str
+        Each the name of a file that holds a JSON object.
+    context : object, optional
+        How to reach the store, see :mod:`cellmap_data.storage.access`.
 
     Raises
     ------
     StoreError
-        If the file cannot be read.
+        If a file cannot be read, or the store does not say whether it is there.
     MetadataError
         If it holds anything but a JSON object.
     """
+    remote = is_remote(uri)
+    contents = read_files(uri, names, context) if remote else (_read_file(uri, name) for name in names)
+    for name, content in zip(names, contents, strict=True):
+        if content is not None:
+            yield name, _parse(join(uri if remote else local_path(uri), name), content)
+
+
+def _read_file(uri: str, name: str) -> bytes | None:
     place = Path(local_path(uri), name)
     try:
-        document = json.loads(place.read_bytes())
+        return place.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StoreError(message("A metadata file cannot be read.", place=str(place), got=error)) from error
+
+
+def _parse(place: str, content: bytes) -> Document:
+    try:
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:  # neither JSON nor text, or nested without end
-        raise MetadataError(
-            message("A metadata file must hold JSON.", place=str(place), got=error)
-        ) from error
+        raise MetadataError(message("A metadata file must hold JSON.", place=place, got=error)) from error
     if not isinstance(document, dict):
         raise MetadataError(
-            message("A metadata file must hold a JSON object.", place=str(place), got=type(document).__name__)
+            message("A metadata file must hold a JSON object.", place=place, got=type(document).__name__)
         )
     return document

@@ -11,7 +11,7 @@ import numpy as np
 
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, StoreNotFoundError, message
-from cellmap_data.storage.files import read_json
+from cellmap_data.storage.files import join, read_documents
 
 _KINDS = "biuf"
 _V3_TYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)")
@@ -28,6 +28,7 @@ _V3_FIELDS = {
     "storage_transformers",
     "zarr_format",
 }
+_FORMATS = {"zarr.json": 3, ".zarray": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,31 @@ class ArrayInfo:
     amended: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
-def read_array_info(uri: str) -> ArrayInfo:
+def read_array_info(uri: str, context: Any = None) -> ArrayInfo:
     """Describe the zarr array at ``uri``.
+
+    Parameters
+    ----------
+    uri : str
+        Path of the array.
+    context : object, optional
+        How to reach the store, see :mod:`cellmap_data.storage.access`.
 
     Raises
     ------
     StoreNotFoundError
         If there is no zarr array.
+    StoreError
+        If the store does not say.
     MetadataError
         If it holds something other than numbers, or listing everything else that is wrong.
     """
     found = "nothing"
-    for name, zarr_format in (("zarr.json", 3), (".zarray", 2)):
-        document = read_json(uri, name)
-        if document is not None and document.get("node_type", "array") == "array":
-            return _info(uri, document, zarr_format)
-        found = found if document is None else f"a zarr.json of a {document['node_type']}"
-    if found == "nothing" and read_json(uri, ".zgroup") is not None:
+    for name, document in read_documents(uri, tuple(_FORMATS), context):
+        if document.get("node_type", "array") == "array":
+            return _info(uri, document, _FORMATS[name])
+        found = f"a zarr.json of a {document['node_type']}"
+    if found == "nothing" and any(read_documents(uri, (".zgroup",), context)):
         found = "a .zgroup"
     raise StoreNotFoundError(
         message(
@@ -78,29 +87,36 @@ def read_array_info(uri: str) -> ArrayInfo:
     )
 
 
-def read_attributes(uri: str) -> dict[str, Any]:
+def read_attributes(uri: str, context: Any = None) -> dict[str, Any]:
     """The attributes of the zarr group at ``uri``: of v3 where there is one, else of v2.
+
+    Parameters
+    ----------
+    uri : str
+        Path of the group.
+    context : object, optional
+        How to reach the store, see :mod:`cellmap_data.storage.access`.
 
     Raises
     ------
     StoreNotFoundError
         If there is no zarr node.
+    StoreError
+        If the store does not say.
     MetadataError
         If there are attributes that are no JSON object.
     """
-    document = read_json(uri, "zarr.json")
-    if document is not None:
-        attributes = document.get("attributes", {})
+    for name, document in read_documents(uri, ("zarr.json", ".zattrs"), context):
+        attributes = document.get("attributes", {}) if name == "zarr.json" else document
         if not isinstance(attributes, dict):
             rule = "The attributes of a group must be a JSON object."
-            raise MetadataError(message(rule, place=f"{uri}/zarr.json", got=repr(attributes)))
+            raise MetadataError(message(rule, place=join(uri, name), got=repr(attributes)))
         return attributes
-    attributes = read_json(uri, ".zattrs")
-    if attributes is None and read_json(uri, ".zgroup") is None and read_json(uri, ".zarray") is None:
-        raise StoreNotFoundError(
-            message("There is no zarr group.", place=uri, expected="a zarr.json, a .zgroup or a .zattrs")
-        )
-    return attributes or {}
+    if any(read_documents(uri, (".zgroup", ".zarray"), context)):
+        return {}
+    raise StoreNotFoundError(
+        message("There is no zarr group.", place=uri, expected="a zarr.json, a .zgroup or a .zattrs")
+    )
 
 
 def _info(uri: str, document: dict[str, Any], zarr_format: int) -> ArrayInfo:

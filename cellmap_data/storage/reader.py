@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -50,3 +51,11 @@ class ArrayReader(Protocol):
 
     def read(self, box: Box) -> npt.NDArray[Any]:
         """The values in a box, in fresh memory, as they are stored."""
+
+
+class GroupReader(Protocol):
+    """One multiscale volume that is not zarr: what its group says, put in the words of OME-Zarr."""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The attributes an OME-Zarr group would have: ``multiscales`` (0.4), or ``ome`` (0.5)."""

@@ -9,23 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import tensorstore as ts
 
+from cellmap_data.storage.access import key_value_store
 from cellmap_data.storage.cache import shared_context
 from cellmap_data.storage.failures import FAILURES, opening_failed, reading_failed
-from cellmap_data.storage.files import local_path
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info
 from cellmap_data.storage.reader import Box
 
 _DRIVERS = {2: "zarr", 3: "zarr3"}
-_live = False
-
-
-def live_reader() -> bool:
-    """Whether this process has tensorstore threads running: from then on it must not fork."""
-    return _live
 
 
 class ZarrReader:
-    """A zarr v2 or v3 array on a local file system.
+    """A zarr v2 or v3 array, on a file system or in a store that tensorstore reaches.
 
     The metadata is read when this is made, the array is opened by the first read in each process. Missing
     chunks hold the fill value. What was read before may come from the cache without a look at the file.
@@ -36,6 +30,8 @@ class ZarrReader:
         Path of the array.
     info : ArrayInfo, optional
         Its description, where that is known already.
+    context : object, optional
+        How to reach the store, see :mod:`cellmap_data.storage.access`.
 
     Raises
     ------
@@ -43,14 +39,14 @@ class ZarrReader:
         If there is no such array, or none that can be read.
     """
 
-    def __init__(self, uri: str, info: ArrayInfo | None = None) -> None:
-        self.uri = uri
-        self._info = info or read_array_info(uri)
+    def __init__(self, uri: str, info: ArrayInfo | None = None, context: Any = None) -> None:
+        self.uri, self._context = uri, context
+        self._info = info or read_array_info(uri, context)
         self._store: ts.TensorStore | None = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ZarrReader, (self.uri, self._info)
+        return ZarrReader, (self.uri, self._info, self._context)
 
     def __repr__(self) -> str:
         return f"ZarrReader({self.uri!r})"
@@ -81,13 +77,10 @@ class ZarrReader:
         return out
 
     def _open(self) -> ts.TensorStore:
-        global _live
         with self._lock:
             if self._store is None:
-                _live = True
                 spec: dict[str, Any] = {
                     "driver": _DRIVERS[self._info.zarr_format],
-                    "kvstore": {"driver": "file", "path": local_path(self.uri)},
                     "recheck_cached_data": False,
                     "recheck_cached_metadata": False,
                 }
@@ -95,8 +88,9 @@ class ZarrReader:
                 if amended is not None:
                     spec["metadata"] = amended
                 mode = ts.OpenMode(open=True, assume_metadata=amended is not None)
+                store = key_value_store(self.uri, self._context)
                 try:
-                    opened = ts.open(spec, read=True, open_mode=mode, context=shared_context())
+                    opened = ts.open(spec, read=True, open_mode=mode, kvstore=store, context=shared_context())
                     self._store = opened.result()
                 except FAILURES as error:
                     raise opening_failed(self.uri, error) from error

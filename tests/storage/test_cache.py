@@ -57,3 +57,13 @@ def test_the_budget_bounds_the_memory_of_a_process(tmp_path) -> None:
         "assert grown < 40_000, f'{grown} kB'\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+
+
+def test_who_takes_the_shared_context_reads() -> None:
+    """A reader of a plugin counts as one of ours: the process is known not to be fit to fork."""
+    script = (
+        "from cellmap_data.storage import live_reader, shared_context\n"
+        "assert not live_reader()\n"
+        "assert shared_context() is shared_context() and live_reader()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

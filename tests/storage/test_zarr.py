@@ -102,10 +102,8 @@ def test_a_broken_chunk_is_an_error_of_its_read(tmp_path) -> None:
     assert reader.read((slice(16, 32), slice(0, 1), slice(0, 1)))[0, 0, 0] == 160_000
 
 
-def test_a_remote_path_is_refused_by_name(tmp_path) -> None:
-    """Where only local volumes can be read, another scheme is an error that says so."""
-    with pytest.raises(StoreError, match="s3://bucket/x"):
-        open_array("s3://bucket/x")
+def test_a_local_path_may_be_a_url(tmp_path) -> None:
+    """``file://`` stands for a path on this machine."""
     values = ramp((8, 8, 8))
     reader = open_array(f"file://{write_multiscale(tmp_path, values)}/s0")
     np.testing.assert_array_equal(reader.read((slice(0, 8),) * 3), values)
