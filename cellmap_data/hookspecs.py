@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import typer
 
     from cellmap_data.buffers import BatchSpec, SlotProvider
-    from cellmap_data.storage import ArrayReader
+    from cellmap_data.storage import ArrayReader, GroupReader
 
 __all__ = ["CHAIN_HOOKS", "ENTRY_POINT_GROUP", "FIRST_RESULT_HOOKS", "PROJECT_NAME", "hookimpl", "hookspec"]
 
@@ -216,14 +216,16 @@ def teardown_worker(worker_id: int) -> None:
 
 
 @hookspec(firstresult=True)
-def open_array(uri: str, context: Any) -> ArrayReader | None:
-    """Fires when a path is about to be opened as an array.
+def open_array(uri: str, context: Any) -> ArrayReader | GroupReader | None:
+    """Fires when a path is about to be opened, as an array or as the group of a multiscale volume.
 
     Where: any process that reads, in any thread. Plugins of a loader are asked first, then those that the
     dataset was given itself. ``context`` is what the dataset was given as ``context``.
 
     Returns a reader (``cellmap_data.storage.ArrayReader``), or None to leave the path to the next plugin
-    and at last to tensorstore.
+    and at last to tensorstore. For a volume that has no metadata of OME-Zarr, the path of its group is
+    answered with a ``cellmap_data.storage.GroupReader``: its ``attributes`` say in the words of OME-Zarr
+    which arrays there are and where they lie. For a path that is no group of the plugin's, None will do.
 
     Example: another file format::
 

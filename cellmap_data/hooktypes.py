@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import typer
 
     from cellmap_data.buffers import BatchSpec, SlotProvider
-    from cellmap_data.storage import ArrayReader
+    from cellmap_data.storage import ArrayReader, GroupReader
 
 __all__ = [
     "AddCommands",
@@ -124,10 +124,10 @@ class TeardownWorker(Protocol):
 
 
 class OpenArray(Protocol):
-    """Opens a path as an array, or leaves it to the next."""
+    """Opens a path as an array or a multiscale group, or leaves it to the next."""
 
     @abstractmethod
-    def open_array(self, uri: str, context: Any) -> ArrayReader | None: ...
+    def open_array(self, uri: str, context: Any) -> ArrayReader | GroupReader | None: ...
 
 
 class AddSpatialTransforms(Protocol):

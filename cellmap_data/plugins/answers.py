@@ -27,6 +27,16 @@ def _offering(what: str, *names: str) -> Callable[..., None]:
     return check
 
 
+_array_reader = _offering(
+    "a cellmap_data.storage.ArrayReader or GroupReader, or None", "shape", "dtype", "read", "read_into"
+)
+
+
+def _reader(bound: BoundHook, answer: Any, *arguments: Any) -> None:
+    if not isinstance(getattr(answer, "attributes", None), Mapping):  # it is no reader of a group
+        _array_reader(bound, answer, *arguments)
+
+
 def _kind(answer: Any) -> str:
     return f"{type(answer).__module__}.{type(answer).__qualname__}"
 
@@ -34,8 +44,6 @@ def _kind(answer: Any) -> str:
 ANSWERS: Mapping[str, Callable[..., None]] = {
     "allocate_batch": _offering("a cellmap_data.buffers.SlotProvider, or None", "take", "lease", "memory"),
     "load_samples": _samples,
-    "open_array": _offering(
-        "a cellmap_data.storage.ArrayReader, or None", "shape", "dtype", "read", "read_into"
-    ),
+    "open_array": _reader,
 }
 """Hook name -> raises HookError for an answer that nobody could use: ``(bound, answer, *arguments)``."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cellmap_data.buffers import BatchSpec, SlotProvider
     from cellmap_data.plugins.ordering import Snapshot
     from cellmap_data.plugins.roster import Roster, Switchboard
-    from cellmap_data.storage import ArrayReader
+    from cellmap_data.storage import ArrayReader, GroupReader
 
 __all__ = ["PluginRelay"]
 
@@ -151,9 +151,9 @@ class PluginRelay:
         """Tell all that were set up that this worker process is about to end."""
         self._roster.life.end(self._now(), worker_id)
 
-    def open_array(self, uri: str, context: Any) -> ArrayReader | None:
+    def open_array(self, uri: str, context: Any) -> ArrayReader | GroupReader | None:
         """Ask for a reader."""
-        reader: ArrayReader | None = self._now().hook.open_array(uri=uri, context=context)
+        reader: ArrayReader | GroupReader | None = self._now().hook.open_array(uri=uri, context=context)
         return reader
 
     def add_spatial_transforms(self, table: dict[str, Any]) -> None:

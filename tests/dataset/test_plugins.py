@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import typing
 
 import numpy as np
 import pytest
 
-from cellmap_data import CellMapDataset
-from cellmap_data.errors import ConfigurationError
+from cellmap_data import CellMapDataset, CellMapImage
+from cellmap_data.errors import ConfigurationError, StoreError
 from cellmap_data.spatial import Motion
 from tests.volumes import ramp, write_multiscale
 
@@ -47,6 +48,30 @@ class Manager:
     relay = Plugins()
 
 
+class Foreign(Plugins):
+    """A volume of a format of its own: no file, and everything that it says comes from a plugin."""
+
+    attributes: typing.ClassVar = {
+        "multiscales": [
+            {
+                "version": "0.4",
+                "axes": [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"],
+                "datasets": [
+                    {"path": "s0", "coordinateTransformations": [{"type": "scale", "scale": [8, 8, 8]}]}
+                ],
+            }
+        ]
+    }
+
+    def open_array(self, uri, context):
+        return {"foreign:/em": self, "foreign:/em/s0": Negative()}.get(uri)
+
+
+class OnlyGroups(Foreign):
+    def open_array(self, uri, context):
+        return self
+
+
 def test_a_plugin_reads_in_place_of_tensorstore(tmp_path) -> None:
     """What open_array answers describes and reads the array, also after pickling; declined paths are zarr."""
     path = write_multiscale(tmp_path, np.zeros((8, 8, 8), np.uint8))
@@ -56,6 +81,22 @@ def test_a_plugin_reads_in_place_of_tensorstore(tmp_path) -> None:
     for one in (dataset, pickle.loads(pickle.dumps(dataset))):
         np.testing.assert_array_equal(one[0]["raw"][0], -ramp((8, 8, 8)))
     assert not CellMapDataset(path, **arguments)[0]["raw"].any()
+
+
+def test_a_plugin_brings_a_volume_with_metadata_of_its_own(tmp_path) -> None:
+    """What open_array answers for a group says which arrays there are: nothing needs to be zarr."""
+    dataset = CellMapDataset("foreign:/em", input_arrays={"raw": CUBE}, plugins=Foreign())
+    assert len(dataset) == 9**3
+    np.testing.assert_array_equal(dataset[0]["raw"][0], -ramp((8, 8, 8)))
+    image = CellMapImage("foreign:/em", "raw", (8, 8, 8), (8, 8, 8), plugins=Foreign())
+    np.testing.assert_array_equal(image[image.get_center(0)], -ramp((8, 8, 8)))
+
+
+def test_a_group_is_no_array(tmp_path) -> None:
+    """A plugin that answers with a group where an array is wanted is told so, with the path."""
+    dataset = CellMapDataset("foreign:/em", input_arrays={"raw": CUBE}, plugins=OnlyGroups())
+    with pytest.raises(StoreError, match=r"group where an array(?s:.)*foreign:/em/s0"):
+        len(dataset)
 
 
 def test_a_plugin_adds_a_spatial_transform(tmp_path) -> None:
