@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -141,6 +144,26 @@ def test_levels_lie_where_the_metadata_says(write: Any, tmp_path: Path) -> None:
     ]
     box = tuple(slice(i, i + 4) for i in first)
     np.testing.assert_array_equal(one[place].numpy(), halved(values)[box])
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and keeps no log."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_n5_is_read_from_a_store(tmp_path: Path) -> None:
+    """A volume behind a web server is read as one on disk is."""
+    values = ramp((24, 20, 16), np.int32)
+    write_cosem(tmp_path / "a.n5" / "em", values)
+    plugins = build_manager("n5.volumes").relay
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/a.n5/em"
+        image = CellMapImage(uri, "raw", SIZES, (4, 4, 4), plugins=plugins)
+        np.testing.assert_array_equal(image[image.get_center(0)].numpy(), values[:4, :4, :4])
+        server.shutdown()
 
 
 def test_what_is_no_n5_is_left_to_others(tmp_path: Path) -> None:
