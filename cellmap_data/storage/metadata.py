@@ -14,6 +14,7 @@ from cellmap_data.errors import MetadataError, StoreNotFoundError, message
 from cellmap_data.storage.files import join, read_documents
 
 _KINDS = "biuf"
+_LARGEST = 2**63 - 2  # of what tensorstore takes as a size
 _V3_TYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)")
 _V3_FIELDS = {
     "attributes",
@@ -191,4 +192,4 @@ def _extends(value: Any) -> bool:
 
 
 def _whole(values: Any, *, at_least: int) -> bool:
-    return isinstance(values, list) and all(type(n) is int and n >= at_least for n in values)
+    return isinstance(values, list) and all(type(n) is int and at_least <= n <= _LARGEST for n in values)

@@ -125,6 +125,7 @@ V2 = [
     pytest.param(axes("z", "y", "x", type=["space"]), MetadataError, "as the type", id="type is a list"),
     pytest.param(array(shape=[16, 16], chunks=[16, 16]), MetadataError, "3 axes", id="wrong ndim"),
     pytest.param(array(shape=[16, 16, -1]), MetadataError, "shape: expected", id="negative shape"),
+    pytest.param(array(shape=[16, 16, 2**70]), MetadataError, "shape: expected", id="shape beyond integers"),
     pytest.param(array(chunks=[16, 0, 16]), MetadataError, "whole numbers > 0", id="empty chunks"),
     pytest.param(array(chunks=[16, 16]), MetadataError, "as many numbers", id="chunks too short"),
     pytest.param(array(dtype="<c8"), MetadataError, "integers, floats or bool", id="complex"),
