@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -35,14 +38,53 @@ def checked_range(name: str, given: tuple[float, float], least: float) -> tuple[
         When it does not hold two ascending numbers of at least ``least``.
     """
     try:
-        low, high = (float(bound) for bound in given)
+        low, high = map(_as_float, given)
     except (TypeError, ValueError):
-        low = high = float("nan")
-    if not least <= low <= high < float("inf"):
+        low = high = math.nan
+    if not least <= low <= high < math.inf:
         raise ConfigurationError(
             message(f"{name} is a range", expected=f"(low, high) with {least:g} <= low <= high", got=given)
         )
     return low, high
+
+
+def checked_number(name: str, given: float, least: float = -math.inf) -> float:
+    """An option as a float.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no finite number of at least ``least``.
+    """
+    number = _as_float(given)
+    if not (math.isfinite(number) and number >= least):
+        wanted = "a finite number" if least == -math.inf else f"a finite number of at least {least:g}"
+        raise ConfigurationError(message(f"{name} is a number", expected=wanted, got=repr(given)))
+    return number
+
+
+def checked_count(name: str, given: int) -> int:
+    """An option that counts something.
+
+    Raises
+    ------
+    ConfigurationError
+        When it is no whole number of at least 1.
+    """
+    number = _as_float(given)
+    if not (number >= 1 and number.is_integer()):
+        raise ConfigurationError(
+            message(f"{name} is a count", expected="a whole number of at least 1", got=repr(given))
+        )
+    return int(number)
+
+
+def _as_float(given: Any) -> float:
+    """NaN for what is no number: text and bool are none, though Python would convert them."""
+    try:
+        return math.nan if isinstance(given, str | bytes | bool) else float(given)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def as_floating(x: torch.Tensor) -> torch.Tensor:

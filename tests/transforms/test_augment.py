@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import pickle
 from importlib import import_module
@@ -99,6 +100,12 @@ def test_binarize_keeps_what_is_unknown() -> None:
     assert result[1:].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.float64], ids=str)
+def test_binarize_rounds_no_large_number(dtype) -> None:
+    """2^24 + 1 is greater than 2^24, though not in single precision."""
+    assert Binarize(2.0**24)(torch.tensor([2**24, 2**24 + 1], dtype=dtype)).tolist() == [0, 1]
+
+
 def test_nan_to_num_replaces_what_it_is_told_to() -> None:
     """NaN becomes 0 unless said otherwise."""
     values = torch.tensor([math.nan, math.inf, -math.inf, 2.0])
@@ -188,23 +195,59 @@ def test_blur_keeps_unknown_values_to_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("transform", "options"),
     [
-        lambda: GaussianBlur(kernel_size=4),
-        lambda: GaussianBlur(kernel_size=0),
-        lambda: GaussianBlur(sigma=0),
-        lambda: GaussianBlur(dim=0),
-        lambda: GaussianNoise(std=-1),
-        lambda: RandomContrast((2, 1)),
-        lambda: RandomContrast((-1, 1)),
-        lambda: RandomGamma((0.5, math.nan)),
-        lambda: RandomGamma(0.5),
-        lambda: RandomGamma((1, 2, 3)),
-        lambda: GaussianBlur(dim=3)(torch.zeros(4, 4)),
+        (Binarize, {"threshold": "0.5"}),
+        (Binarize, {"threshold": math.nan}),
+        (GaussianBlur, {"kernel_size": 4}),
+        (GaussianBlur, {"kernel_size": 0}),
+        (GaussianBlur, {"kernel_size": 2.5}),
+        (GaussianBlur, {"sigma": 0}),
+        (GaussianBlur, {"sigma": None}),
+        (GaussianBlur, {"dim": 0}),
+        (GaussianBlur, {"channels": "raw"}),
+        (GaussianNoise, {"std": -1}),
+        (GaussianNoise, {"mean": math.inf}),
+        (NaNtoNum, {"params": {"inf": 1}}),
+        (NaNtoNum, {"params": 7}),
+        (NaNtoNum, {"params": {"nan": "0"}}),
+        (Normalize, {"scale": "1/255"}),
+        (Normalize, {"shift": True}),
+        (RandomContrast, {"contrast_range": (2, 1)}),
+        (RandomContrast, {"contrast_range": (-1, 1)}),
+        (RandomContrast, {"contrast_range": ("0.5", "1.5")}),
+        (RandomGamma, {"gamma_range": (0.5, math.nan)}),
+        (RandomGamma, {"gamma_range": 0.5}),
+        (RandomGamma, {"gamma_range": (1, 2, 3)}),
     ],
-    ids=range(11),
+    ids=lambda value: value.__name__ if isinstance(value, type) else str(value),
 )
-def test_options_that_cannot_be_right_are_refused(make) -> None:
-    """The error comes when the transform is made, or says which axes are missing."""
-    with pytest.raises(ConfigurationError, match="expected"):
-        make()
+def test_options_that_cannot_be_right_are_refused(transform, options) -> None:
+    """The error comes when the transform is made: what was expected and what was given."""
+    with pytest.raises(ConfigurationError, match=r"(?s)expected.*got"):
+        transform(**options)
+
+
+def test_a_tensor_with_too_few_axes_is_not_blurred() -> None:
+    """The error says how many the blur needs."""
+    with pytest.raises(ConfigurationError, match="at least 3"):
+        GaussianBlur(dim=3)(torch.zeros(4, 4))
+
+
+@pytest.mark.parametrize(
+    ("transform", "defaults"),
+    [
+        (Binarize, {"threshold": 0.0}),
+        (GaussianBlur, {"kernel_size": 3, "sigma": 0.1, "dim": 2, "channels": 1}),
+        (GaussianNoise, {"mean": 0.0, "std": 0.1}),
+        (NaNtoNum, {"params": None}),
+        (Normalize, {"shift": 0.0, "scale": 1 / 255}),
+        (RandomContrast, {"contrast_range": (0.5, 1.5)}),
+        (RandomGamma, {"gamma_range": (0.5, 1.5)}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_options_have_the_names_order_and_defaults_that_programs_rely_on(transform, defaults) -> None:
+    """By position or by name, and left out."""
+    options = inspect.signature(transform).parameters.values()
+    assert [(option.name, option.default) for option in options] == list(defaults.items())

@@ -7,7 +7,7 @@ import math
 import torch
 
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.transforms.base import TensorTransform, as_floating
+from cellmap_data.transforms.base import TensorTransform, as_floating, checked_count, checked_number
 
 
 class GaussianBlur(TensorTransform):
@@ -31,21 +31,25 @@ class GaussianBlur(TensorTransform):
     Raises
     ------
     ConfigurationError
-        When an option is not positive or ``kernel_size`` is even, or a tensor has fewer axes than ``dim``.
+        When an option is no positive number, when ``kernel_size`` is even, or a tensor has fewer axes than
+        ``dim``.
     """
 
     def __init__(self, kernel_size: int = 3, sigma: float = 0.1, dim: int = 2, channels: int = 1) -> None:
         super().__init__()
-        if kernel_size < 1 or kernel_size % 2 == 0:
+        self.kernel_size, self.sigma = (
+            checked_count("kernel_size", kernel_size),
+            checked_number("sigma", sigma),
+        )
+        self.dim, self.channels = checked_count("dim", dim), checked_count("channels", channels)
+        if self.kernel_size % 2 == 0:
             raise ConfigurationError(
                 message("a blur needs a window with a middle", expected="an odd kernel_size", got=kernel_size)
             )
-        for name, value in {"sigma": sigma, "dim": dim, "channels": channels}.items():
-            if not value > 0:
-                raise ConfigurationError(message(f"{name} of a blur is positive", expected="> 0", got=value))
-        self.kernel_size, self.sigma, self.dim, self.channels = kernel_size, sigma, dim, channels
-        reach = kernel_size // 2
-        weights = [math.exp(-0.5 * (step / sigma) ** 2) for step in range(-reach, reach + 1)]
+        if self.sigma <= 0:
+            raise ConfigurationError(message("sigma of a blur is positive", expected="> 0", got=sigma))
+        reach = self.kernel_size // 2
+        weights = [math.exp(-0.5 * (step / self.sigma) ** 2) for step in range(-reach, reach + 1)]
         self._weights = [weight / sum(weights) for weight in weights]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.transforms.base import RandomTransform, as_floating, as_image, brightest, checked_range
+from cellmap_data.transforms.base import (
+    RandomTransform,
+    as_floating,
+    as_image,
+    brightest,
+    checked_number,
+    checked_range,
+)
 
 
 class GaussianNoise(RandomTransform):
@@ -20,14 +26,12 @@ class GaussianNoise(RandomTransform):
     Raises
     ------
     ConfigurationError
-        When ``std`` is negative.
+        When one is no finite number, or ``std`` is negative.
     """
 
     def __init__(self, mean: float = 0.0, std: float = 0.1) -> None:
         super().__init__()
-        if not std >= 0:
-            raise ConfigurationError(message("noise needs a width", expected="std >= 0", got=std))
-        self.mean, self.std = mean, std
+        self.mean, self.std = checked_number("mean", mean), checked_number("std", std, least=0.0)
 
     def forward(self, x: torch.Tensor, *, rng: np.random.Generator | None = None) -> torch.Tensor:
         """Tensor of any shape -> the same shape; floats keep their dtype, integers become floats."""
