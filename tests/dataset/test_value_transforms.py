@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from cellmap_data import CellMapDataset
+from cellmap_data import CellMapDataset, CellMapMultiDataset
 from cellmap_data.errors import ConfigurationError
+from cellmap_data.transforms import NaNtoNum, Normalize, RandomContrast, RandomGamma
 from tests.volumes import make_crop, write_multiscale
 
 CUBE = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
@@ -48,6 +49,52 @@ def test_scaled_raw_is_0_to_1_inside_and_0_where_it_is_missing(spatial, tmp_path
     assert set(values.unique().tolist()) == {0.0, 2.0}
     assert (values[0, :2] == 0).all()
     assert (values[0, 3:5, 3:5, 3:5] == 2).all()
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [Normalize(), [scaled, NaNtoNum({"nan": 0})], [scaled, RandomContrast((1, 1)), RandomGamma((1, 1))]],
+    ids=["normalize", "a client's default", "contrast and gamma"],
+)
+def test_greys_come_out_as_0_to_1_under_our_transforms(transforms, tmp_path) -> None:
+    """0, 1, ..., 255 become 0, 1/255, ..., 1, and what lies beyond the volume is black."""
+    greys = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+    dataset = CellMapDataset(
+        write_multiscale(tmp_path, greys),
+        input_arrays={"raw": CUBE},
+        pad=True,
+        raw_value_transforms=transforms,
+    )
+    values = dataset[0]["raw"][0].numpy()
+    assert values[2:6] == pytest.approx(greys / 255, abs=1e-6)
+    assert not values[[0, 1, 6, 7]].any()
+
+
+def test_a_transform_that_changes_the_shape_gets_its_own_result_back(tmp_path) -> None:
+    """Where the volume ends is not known in another shape, so nothing is filled in."""
+    dataset = CellMapDataset(
+        write_multiscale(tmp_path, np.full((4, 8, 8), 255, np.uint8)),
+        input_arrays={"raw": CUBE},
+        pad=True,
+        raw_value_transforms=lambda x: x[:, ::2, ::2, ::2].float() + 1,
+    )
+    values = dataset[0]["raw"]
+    assert values.shape == (1, 4, 4, 4)
+    assert values.unique().tolist() == [1, 256]
+
+
+def test_volumes_of_several_types_are_each_scaled_by_their_own(tmp_path) -> None:
+    """White of 8 and of 16 bits is 1 in one batch."""
+    crops = [
+        CellMapDataset(
+            write_multiscale(tmp_path / str(dtype), np.full((8, 8, 8), np.iinfo(dtype).max, dtype)),
+            input_arrays={"raw": CUBE},
+            raw_value_transforms=scaled,
+        )
+        for dtype in ("uint8", "uint16")
+    ]
+    both = CellMapMultiDataset(crops, None, {"raw": CUBE}, None)
+    assert all((sample["raw"] == 1).all() for sample in both.__getitems__([0, 1]))
 
 
 def test_resampled_raw_is_rounded_to_its_dtype_before_a_transform(tmp_path) -> None:
