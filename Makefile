@@ -4,13 +4,14 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PEER := .venv-peer
+VISION := .venv-torchvision
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/.installed
 OLDEST_PLUGGY := 1.6.0
 OLDEST := $(VENV)/pluggy-$(OLDEST_PLUGGY)
 EXAMPLES := examples/plugin_template examples/n5_plugin
 
-.PHONY: demo test lint types unit oldest bench bench-peers clean
+.PHONY: demo test test-torchvision lint types unit oldest bench bench-peers clean
 
 demo: $(INSTALLED)
 	$(BIN)/cellmap-data demo --plugin template.sections
@@ -38,6 +39,17 @@ $(OLDEST)/.installed: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OLDEST) pluggy==$(OLDEST_PLUGGY)
 	touch $@
 
+# Opt-in: torchvision belongs to a torch of its own, with CUDA, of which it downloads gigabytes.
+test-torchvision: $(VISION)/.installed
+	$(VISION)/bin/python -m pytest -m torchvision tests/transforms tests/docs/test_transforms.py
+
+$(VISION)/.installed: pyproject.toml setup.cfg constraints.txt constraints-torchvision.txt
+	test -x $(VISION)/bin/python || $(PYTHON) -m venv $(VISION)
+	grep -v '^torch==' constraints.txt | cat - constraints-torchvision.txt > $(VISION)/constraints.txt
+	$(VISION)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(VISION)/constraints.txt \
+		--editable . torch torchvision pytest pytest-timeout
+	touch $@
+
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.hooks
@@ -61,6 +73,6 @@ $(INSTALLED): pyproject.toml setup.cfg constraints.txt $(EXAMPLES:%=%/pyproject.
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEER) build dist demo_output *.egg-info examples/*/src/*.egg-info
+	rm -rf $(VENV) $(PEER) $(VISION) build dist demo_output *.egg-info examples/*/src/*.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
