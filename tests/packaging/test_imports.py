@@ -24,10 +24,12 @@ HEAVY = ("torch", "zarr", "tensorstore", "numba", "matplotlib", "cellmap_data_pl
         ("import cellmap_data", HEAVY),
         ("import cellmap_data.cli", ("torch", "zarr", "tensorstore", "numba", "matplotlib")),
         ("import cellmap_data.plugins", ("numba", "matplotlib", "cellmap_data_plugins_builtin")),
+        ("import cellmap_data.utils", ("numba", "matplotlib", "cellmap_data.plugins")),
+        ("import cellmap_data.transforms", ("torchvision", "numba", "zarr", "tensorstore")),
         ("from cellmap_data import EnhancedCellMapDataLoader", ("numba", "cellmap_data_plugins_builtin")),
         ("from cellmap_data import CellMapDataLoader", ("numba", "matplotlib", "cellmap_data.plugins")),
     ],
-    ids=["package", "command", "plugins", "enhanced loader", "plain loader"],
+    ids=["package", "command", "plugins", "utils", "transforms", "enhanced loader", "plain loader"],
 )
 def test_importing_does_no_more_than_it_must(statement: str, absent: tuple[str, ...]) -> None:
     """What a program does not use it does not load."""
@@ -35,6 +37,38 @@ def test_importing_does_no_more_than_it_must(statement: str, absent: tuple[str, 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
+
+TRANSFORMS = [
+    "Binarize",
+    "GaussianBlur",
+    "GaussianNoise",
+    "NaNtoNum",
+    "Normalize",
+    "RandomContrast",
+    "RandomGamma",
+]
+
+UTILS = {
+    "figs": ["fig_to_image", "get_fig_dict", "get_image_dict", "get_image_grid", "get_image_grid_numpy"],
+    "geometry": ["box_intersection", "box_shape", "box_union"],
+    "metadata": [
+        "add_multiscale_metadata_levels",
+        "create_multiscale_metadata",
+        "find_level",
+        "generate_base_multiscales_metadata",
+        "write_metadata",
+    ],
+    "misc": [
+        "array_has_singleton_dim",
+        "get_sliced_shape",
+        "is_array_2D",
+        "longest_common_substring",
+        "min_redundant_inds",
+        "permute_singleton_dimension",
+        "split_target_path",
+        "torch_max_value",
+    ],
+}
 
 PUBLIC = {
     "cellmap_data": [
@@ -63,15 +97,10 @@ PUBLIC = {
     "cellmap_data.prefetch": ["Prefetcher"],
     "cellmap_data.sampler": [],
     "cellmap_data.testing": ["PluginTests", "ReaderTests", "clean_manager", "ramp", "write_volume"],
-    "cellmap_data.transforms": [
-        "Binarize",
-        "GaussianNoise",
-        "NaNtoNum",
-        "Normalize",
-        "RandomContrast",
-        "RandomGamma",
-    ],
-    "cellmap_data.transforms.augment": [],
+    "cellmap_data.transforms": TRANSFORMS,
+    "cellmap_data.transforms.augment": TRANSFORMS,
+    "cellmap_data.utils": [name for names in UTILS.values() for name in names],
+    **{f"cellmap_data.utils.{module}": names for module, names in UTILS.items()},
 }
 
 
