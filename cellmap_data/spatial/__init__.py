@@ -21,10 +21,12 @@ from cellmap_data.spatial.motion import Matrix, Motion
 from cellmap_data.spatial.plans import CopyPlan, ReadPlan, ResamplePlan, plan_read
 from cellmap_data.spatial.resampling import resample
 from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatial_table
+from cellmap_data.spatial.tiling import Blocks, Tiling
 from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
 
 __all__ = [
     "AXES",
+    "Blocks",
     "Box",
     "CopyPlan",
     "Fits",
@@ -41,6 +43,7 @@ __all__ = [
     "Source",
     "SpatialTransform",
     "SpatialTransforms",
+    "Tiling",
     "TransformTable",
     "Transpose",
     "Vec",

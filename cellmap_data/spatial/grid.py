@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import TOLERANCE, Box, Shape, Vec, nearest_voxel, round_down, round_up
 from cellmap_data.spatial.lattice import Source
+from cellmap_data.spatial.tiling import Tiling, number_of, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,7 @@ class Grid:
             raise IndexError(
                 message("There is no such position.", expected=f"0 <= index < {self.size}", got=int(i))
             )
-        rest, x = divmod(int(i), self.counts[2])
-        return self._place(*divmod(rest, self.counts[1]), x)
+        return self._place(*place_of(i, self.counts))
 
     def index_of(self, centre: Vec) -> int:
         """The position nearest to a centre (nm) inside the sampling box; ties go down.
@@ -72,10 +72,28 @@ class Grid:
             raise ConfigurationError(
                 message("A centre must lie in the sampling box.", expected=box or "no centre", got=centre)
             )
-        index = 0
-        for c, first, step, n in zip(centre, self.first, self.step, self.counts, strict=True):
-            index = index * n + nearest_voxel((c - first) / step)
-        return index
+        z, y, x = (
+            nearest_voxel((c - first) / step)
+            for c, first, step in zip(centre, self.first, self.step, strict=True)
+        )
+        return number_of((z, y, x), self.counts)
+
+    def tiles(self, extent: Vec) -> Tiling:
+        """The positions at which patches of ``extent`` (nm) cover all that any position's patch covers.
+
+        Tiles are as far apart as whole steps allow; an extent of less than a step takes every position.
+
+        Raises
+        ------
+        ConfigurationError
+            If an extent is not a positive number.
+        """
+        if not all(0 < length < math.inf for length in extent):
+            raise ConfigurationError(
+                message("Tiles must have a size.", expected="nm > 0 along z, y, x", got=extent)
+            )
+        z, y, x = (max(round_down(length / step), 1) for length, step in zip(extent, self.step, strict=True))
+        return Tiling(self.counts, (z, y, x))
 
     def _place(self, z: int, y: int, x: int) -> Vec:
         (fz, fy, fx), (sz, sy, sx) = self.first, self.step
