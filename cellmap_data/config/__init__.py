@@ -2,6 +2,7 @@
 
 from cellmap_data.config.arrays import ArraySpec, parse_arrays
 from cellmap_data.config.faults import list_faults, raise_faults
+from cellmap_data.config.pad import Pad
 from cellmap_data.config.targets import TargetPath
 
-__all__ = ["ArraySpec", "TargetPath", "list_faults", "parse_arrays", "raise_faults"]
+__all__ = ["ArraySpec", "Pad", "TargetPath", "list_faults", "parse_arrays", "raise_faults"]

@@ -53,8 +53,9 @@ class CellMapDataset(Dataset[Sample]):
         The channels of every target; None for raw only.
     input_arrays, target_arrays : mapping
         ``{name: {"shape": (z, y, x) in voxels, "scale": (z, y, x) in nm}}``.
-    pad : bool
-        Whether a volume smaller than a patch has a position. Raw is 0 outside its array, after transforms.
+    pad : bool or Pad
+        Whether a volume smaller than a patch has a position: :class:`~cellmap_data.config.Pad` tells more.
+        Raw is 0 outside its array, after transforms.
     spatial_transforms : mapping, optional
         Such as ``{"mirror": {"x": 0.5}, "transpose": {"axes": ["x", "y"]}, "rotate": {"z": 45}}``.
     raw_value_transforms : callable or sequence of callables, optional
@@ -105,7 +106,7 @@ class CellMapDataset(Dataset[Sample]):
         classes: Sequence[str] | None = None,
         input_arrays: ArrayOptions | None = None,
         target_arrays: ArrayOptions | None = None,
-        pad: bool = False,
+        pad: bool | str = False,
         spatial_transforms: Mapping[str, Any] | None = None,
         raw_value_transforms: ValueCallable | Sequence[ValueCallable] | None = None,
         target_value_transforms: ValueCallable | Sequence[ValueCallable] | None = None,

@@ -96,7 +96,9 @@ class _Finder:
     def find(self, what: str, path: str, spec: ArraySpec) -> StoredImage | None:
         """The stored image that serves an array, or None and a fault."""
         try:
-            image = StoredImage.choose(self._volume(path), spec, self._request.pad, self._readers.describe)
+            image = StoredImage.choose(
+                self._volume(path), spec, bool(self._request.pad), self._readers.describe
+            )
         except StoreError as error:
             self._faults.setdefault(str(error), error)
             return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cellmap_data.config import ArraySpec, TargetPath, parse_arrays
+from cellmap_data.config import ArraySpec, Pad, TargetPath, parse_arrays
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.errors import ConfigurationError, message
 
@@ -37,8 +37,8 @@ class Request:
         The arrays of a sample.
     exclusive : dict
         For a class without annotation: the annotated classes of this crop that exclude it.
-    pad : bool
-        Whether patches may stick out of the volumes.
+    pad : Pad
+        What happens at the edges of the volumes.
     native : bool
         Whether values are delivered as they are stored.
     """
@@ -49,7 +49,7 @@ class Request:
     inputs: tuple[ArraySpec, ...]
     targets: tuple[ArraySpec, ...]
     exclusive: dict[str, tuple[str, ...]]
-    pad: bool
+    pad: Pad
     native: bool
 
     @classmethod
@@ -61,7 +61,7 @@ class Request:
         input_arrays: ArrayOptions,
         target_arrays: ArrayOptions | None,
         class_relation_dict: Mapping[str, Iterable[str]] | None,
-        pad: bool,
+        pad: bool | str,
         native: bool,
     ) -> Request:
         """Check what a user wrote.
@@ -73,9 +73,9 @@ class Request:
         """
         raw_only = not target_arrays or classes is None
         inputs, targets = parse_arrays(input_arrays, None if raw_only else target_arrays)
-        names = _class_names(classes or ())
+        names, edges = _class_names(classes or ()), Pad.parse(pad)
         if raw_only:
-            return cls(str(raw_path), None, names, inputs, (), {}, pad, native)
+            return cls(str(raw_path), None, names, inputs, (), {}, edges, native)
         labels = TargetPath.parse(_target_path(target_path))
         relations = class_relation_dict or {}
         exclusive = {
@@ -84,7 +84,7 @@ class Request:
             if name not in labels.annotated
         }
         exclusive = {name: others for name, others in exclusive.items() if others}
-        return cls(str(raw_path), labels, names, inputs, targets, exclusive, pad, native)
+        return cls(str(raw_path), labels, names, inputs, targets, exclusive, edges, native)
 
     @property
     def contents(self) -> Contents:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from cellmap_data.config import parse_arrays
+from cellmap_data.config import Pad, parse_arrays
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.boxes import box_by_axis
 from cellmap_data.image.reading import start_read
@@ -38,8 +38,8 @@ class CellMapImage:
         size along z as it is stored.
     target_voxel_shape : sequence of int
         Voxels of a patch along each axis; two numbers for one plane.
-    pad : bool
-        Whether a volume smaller than a patch has a position.
+    pad : bool or Pad
+        Whether a volume smaller than a patch has a position: :class:`~cellmap_data.config.Pad` tells more.
     pad_value : float
         What lies outside the volume.
     interpolation : {"nearest", "linear"}
@@ -67,7 +67,7 @@ class CellMapImage:
         target_class: str,
         target_scale: Sequence[float],
         target_voxel_shape: Sequence[int],
-        pad: bool = False,
+        pad: bool | str = False,
         pad_value: float = math.nan,
         interpolation: Literal["nearest", "linear"] = "nearest",
         axis_order: str = AXES,
@@ -82,7 +82,7 @@ class CellMapImage:
                 message("Unknown interpolation.", expected="'nearest' or 'linear'", got=repr(interpolation))
             )
         self.path, self.target_class = str(path), target_class
-        self.pad, self.pad_value, self.interpolation = pad, pad_value, interpolation
+        self.pad, self.pad_value, self.interpolation = Pad.parse(pad), pad_value, interpolation
         self.axis_order, self.context, self.device, self.plugins = axis_order, context, device, plugins
         self._transforms = in_a_row(value_transform)
         self._axes = _axes(axis_order, len(target_voxel_shape))
@@ -147,7 +147,7 @@ class CellMapImage:
         return StoredImage.choose(
             self.volume,
             self._spec,
-            self.pad,
+            bool(self.pad),
             lambda uri: describe_array(uri, hooks=self.plugins, context=self.context),
         )
 
