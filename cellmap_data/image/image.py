@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from cellmap_data.config import Pad, parse_arrays
+from cellmap_data.config import Pad, axes_of, in_zyx, parse_arrays
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.boxes import box_by_axis
 from cellmap_data.image.reading import start_read
@@ -85,11 +85,11 @@ class CellMapImage:
         self.pad, self.pad_value, self.interpolation = Pad.parse(pad), pad_value, interpolation
         self.axis_order, self.context, self.device, self.plugins = axis_order, context, device, plugins
         self._transforms = in_a_row(value_transform)
-        self._axes = _axes(axis_order, len(target_voxel_shape))
+        self._axes = axes_of(axis_order, len(target_voxel_shape))
         arrays = {
             target_class: {
-                "shape": _in_order(target_voxel_shape, axis_order),
-                "scale": _in_order(target_scale, axis_order),
+                "shape": in_zyx(target_voxel_shape, axis_order),
+                "scale": in_zyx(target_scale, axis_order),
             }
         }
         self._spec = parse_arrays(arrays)[0][0]
@@ -223,29 +223,3 @@ def value_dtype(stored: Sequence[np.dtype[Any]], *, exact: bool) -> np.dtype[Any
     """The float type for stored values: float32, but float64 for exact values of 32- and 64-bit integers."""
     wide = exact and any(dtype.kind in "iu" and dtype.itemsize >= 4 for dtype in stored)
     return np.dtype(np.float64 if wide else np.float32)
-
-
-def _in_order(values: Sequence[Any], axis_order: str) -> list[Any]:
-    """Values along the axes of ``axis_order``, in z, y, x order."""
-    axes = _axes(axis_order, len(values))
-    return [values[axes.index(axis)] for axis in AXES if axis in axes]
-
-
-def _axes(axis_order: str, length: int) -> str:
-    """The axes that as many values belong to: all, or for two values those of the plane.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such number of axes.
-    """
-    axes = axis_order if length == len(AXES) else axis_order.replace("z", "")
-    if len(axes) != length or sorted(axis_order) not in (["x", "y", "z"], ["x", "y"]):
-        raise ConfigurationError(
-            message(
-                "The axes do not go with the shape and scale.",
-                expected="two or three of z, y, x in some order, and as many numbers",
-                got=f"{axis_order!r} for {length} numbers",
-            )
-        )
-    return axes
