@@ -2,6 +2,7 @@
 
 from cellmap_data.image.axes import StoredAxes
 from cellmap_data.image.boxes import box_by_axis
+from cellmap_data.image.counting import Labels, Tally, count_labels
 from cellmap_data.image.image import CellMapImage, value_dtype
 from cellmap_data.image.reading import PatchRead, start_read
 from cellmap_data.image.stored import StoredImage, read_multiscale
@@ -9,11 +10,14 @@ from cellmap_data.image.values import ValueCallable, in_a_row
 
 __all__ = [
     "CellMapImage",
+    "Labels",
     "PatchRead",
     "StoredAxes",
     "StoredImage",
+    "Tally",
     "ValueCallable",
     "box_by_axis",
+    "count_labels",
     "in_a_row",
     "read_multiscale",
     "start_read",

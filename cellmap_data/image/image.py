@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from cellmap_data.config import Pad, axes_of, in_zyx, parse_arrays
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.boxes import box_by_axis
+from cellmap_data.image.counting import Labels, count_labels
 from cellmap_data.image.reading import start_read
 from cellmap_data.image.stored import StoredImage, lattices_of, read_multiscale
 from cellmap_data.image.values import ValueCallable, in_a_row
@@ -182,6 +183,20 @@ class CellMapImage:
     def total_voxels(self) -> int:
         """The number of voxels of the level that patches are read from."""
         return math.prod(self.stored.source.lattice.shape)
+
+    @cached_property
+    def class_counts(self) -> int:
+        """The number of voxels, of the level that patches are read from, that show the class: more than 0.
+
+        From the volume's annotation metadata or the user's cache; else the level is read, once.
+        """
+        return next(iter(count_labels([self.labels]).values())).positive
+
+    @property
+    def labels(self) -> Labels:
+        """The volume as something to count."""
+        open_level = partial(open_array, hooks=self.plugins, context=self.context)
+        return Labels(self.path, self.stored, open_level)
 
     def get_center(self, idx: int) -> dict[str, float]:
         """The centre of a position, ``{axis: nm}``; IndexError where there is none."""

@@ -2,6 +2,7 @@
 
 from cellmap_data.storage.cache import cache_budget, set_cache_budget
 from cellmap_data.storage.files import join, read_json
+from cellmap_data.storage.fingerprint import fingerprint
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info, read_attributes
 from cellmap_data.storage.opening import OpenArray, describe_array, open_array
 from cellmap_data.storage.reader import ArrayReader, Box, Pending
@@ -16,6 +17,7 @@ __all__ = [
     "ZarrReader",
     "cache_budget",
     "describe_array",
+    "fingerprint",
     "join",
     "live_reader",
     "open_array",
