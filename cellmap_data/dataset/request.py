@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from cellmap_data.config import ArraySpec, Pad, TargetPath, parse_arrays
@@ -107,9 +108,15 @@ class Request:
     def warn_if_nothing_is_annotated(self) -> None:
         """Warn of targets that are unknown everywhere: one crop of many may be so, or a class misspelt."""
         if self.targets and self.labels is not None and not self.needed:
+            near = [
+                f"{match} for {name}"
+                for name in self.classes
+                for match in get_close_matches(name, self.labels.annotated, 1)
+            ]
             warnings.warn(
                 f"None of the classes {list(self.classes)} is annotated in {self.labels.base}, but "
-                f"{list(self.labels.annotated)}: all targets of this crop will be unknown (NaN).",
+                f"{list(self.labels.annotated)}: all targets of this crop will be unknown (NaN)."
+                + (f" Did you mean {', '.join(near)}?" if near else ""),
                 stacklevel=3,
             )
 
