@@ -247,7 +247,7 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         return class_weights(self.class_counts)
 
     def get_indices(self, chunk_size: Mapping[str, float]) -> JoinedIndices:
-        """The positions whose tiles (``{axis: nm}``) cover the crops, as :meth:`CellMapDataset.get_indices`."""
+        """The positions whose tiles (``{axis: nm}``) cover the crops: :meth:`CellMapDataset.get_indices`."""
         self.verify()
         return self._joined([part.get_indices(chunk_size) for part in self.datasets])
 

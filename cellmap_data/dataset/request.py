@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from cellmap_data.config import ArraySpec, Pad, TargetPath, parse_arrays
+from cellmap_data.config import ArraySpec, Pad, TargetPath, parse_arrays, raise_faults
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.errors import ConfigurationError, message
+
+
+def known_key(target: str) -> str:
+    """The key under which native samples say which classes of a target are known."""
+    return f"{target}_known"
 
 
 class Contents(NamedTuple):
@@ -74,6 +79,8 @@ class Request:
         """
         raw_only = not target_arrays or classes is None
         inputs, targets = parse_arrays(input_arrays, None if raw_only else target_arrays)
+        if native:
+            _check_known(inputs, targets)
         names, edges = _class_names(classes or ()), Pad.parse(pad)
         if raw_only:
             return cls(str(raw_path), None, names, inputs, (), {}, edges, native)
@@ -119,6 +126,25 @@ class Request:
                 + (f" Did you mean {', '.join(near)}?" if near else ""),
                 stacklevel=3,
             )
+
+
+def _check_known(inputs: Sequence[ArraySpec], targets: Sequence[ArraySpec]) -> None:
+    """Refuse arrays with the names that native samples use for what is known.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming all of them.
+    """
+    names = {spec.name for spec in (*inputs, *targets)}
+    faults = [
+        f"{known_key(spec.name)!r} names an array, and says what is known of {spec.name!r}"
+        for spec in targets
+        if known_key(spec.name) in names
+    ]
+    raise_faults(
+        ConfigurationError, "A sample has one value for each key.", faults, hint="rename one of the arrays"
+    )
 
 
 def _class_names(classes: Sequence[str]) -> tuple[str, ...]:
