@@ -245,7 +245,7 @@ def test_a_position_is_described_by_its_dataset(parts) -> None:
 
 
 def test_crops_are_counted_together(parts) -> None:
-    """Counts are those of all crops, nested or not; weights are background over foreground, in class order."""
+    """Counts are those of all crops, nested or not; weights are background over foreground."""
     whole = CellMapMultiDataset(parts)
     nested = CellMapMultiDataset([CellMapMultiDataset(parts[:2]), CellMapMultiDataset(parts[2:])])
     counts = whole.class_counts
@@ -294,3 +294,19 @@ def test_prefetch_gives_what_comes_before_a_bad_index(parts) -> None:
     bad = CellMapMultiDataset(parts).prefetch([SIZE], batch_size=4)
     with pytest.raises(IndexError):
         next(bad)
+
+
+def test_native_samples_have_one_type_whatever_a_transform_keeps(tmp_path) -> None:
+    """Raw stored as 8 and as 16 bits, left in its type by a transform, is delivered as what holds both."""
+    parts = []
+    for dtype in (np.uint8, np.int16):
+        raw = write_multiscale(tmp_path / np.dtype(dtype).name, np.full((8, 8, 8), 100, dtype))
+        parts.append(CellMapDataset(raw, input_arrays=INPUTS, dtype="native"))
+    whole, seen = CellMapMultiDataset(parts), []
+    whole.set_raw_value_transforms(lambda x: seen.append(x.dtype) or x)
+    samples = whole.__getitems__([0, 1])
+    assert seen == [torch.uint8, torch.int16]
+    assert {sample["raw"].dtype for sample in (*samples, whole[0])} == {torch.int16}
+    assert all((sample["raw"] == 100).all() for sample in samples)
+    whole.set_raw_value_transforms(lambda x: x / 100)
+    assert {sample["raw"].dtype for sample in whole.__getitems__([0, 1])} == {torch.float32}
