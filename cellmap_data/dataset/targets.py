@@ -94,9 +94,14 @@ class TargetField:
 
     def _set_negatives(self, row: int, channel: int, others: Sequence[str]) -> None:
         """Mark a class as 0 wherever a class that excludes it is positive."""
-        positive = np.zeros(self._spec.spatial, np.bool_)
+        sample, positive = self._samples[row], np.zeros(self._spec.spatial, np.bool_)
+        images = sample.recipe.layout.targets[self._number]
         for other in others:
-            positive |= self._labels(row, other) > 0
+            shows = self._labels(row, other) > 0
+            plan = sample.plan(images[other], linear=False)
+            if not plan.covers:  # outside its array it holds the value of the unknown, which may be positive
+                plan.fill_missing(shows[self._spec.unsqueeze], False)
+            positive |= shows
         self._values[row, channel, ...][positive] = 0
         if self._known is not None:
             self._known[row, channel] = bool(positive.all())

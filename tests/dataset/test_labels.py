@@ -132,3 +132,23 @@ def test_an_unknown_class_is_a_flag_until_everything_is_read(crop) -> None:
     assert untouched == [True] * 3
     assert sample["l"][0].isnan().all()
     assert sample["l"][1].equal(crop[2])
+
+
+@pytest.mark.parametrize("classes", [["a", "c"], ["c"]], ids=["delivered", "not delivered"])
+def test_nothing_follows_from_what_is_unknown(classes, tmp_path) -> None:
+    """Outside the array of the class that excludes it a class stays unknown, whatever value says so."""
+    raw = write_multiscale(tmp_path / "raw", np.ones((8, 8, 8), np.uint8))
+    write_multiscale(tmp_path / "a", np.ones((4, 8, 8), np.uint8))
+    dataset = CellMapDataset(
+        raw,
+        f"{tmp_path}/[a]",
+        classes,
+        {"raw": {"shape": (8, 8, 8), "scale": (8, 8, 8)}},
+        {"l": {"shape": (8, 8, 8), "scale": (8, 8, 8)}},
+        pad=True,
+        class_relation_dict={"c": ["a"]},
+        empty_value=255.0,
+    )
+    labels = dataset[0]["l"][-1]
+    assert int((labels == 0).sum()) == 4 * 8 * 8
+    assert int((labels == 255).sum()) == 4 * 8 * 8
