@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from cellmap_data.errors import StoreError
 from cellmap_data.storage.files import local_path, read_json
@@ -19,13 +21,13 @@ def fingerprint(uri: str) -> str | None:
 
     It is made of the array's metadata and, on a local file system, of when its folders were last changed: a
     writer that puts a chunk in place by renaming, as zarr and tensorstore do, changes the chunk's folder.
-    No chunk is read, and none is asked for its own time.
+    No chunk is read, and none is asked for its own time. Elsewhere it is the metadata alone.
     """
-    documents = [document for name in _DOCUMENTS if (document := read_json(uri, name)) is not None]
-    try:
-        times = [*_changes(Path(local_path(uri)))]
-    except StoreError:
-        times = []
+    documents: list[dict[str, Any]] = []
+    times: list[tuple[str, int]] = []
+    with suppress(StoreError):  # a path that only a plugin understands
+        documents += [document for name in _DOCUMENTS if (document := read_json(uri, name)) is not None]
+        times += _changes(Path(local_path(uri)))
     if not documents and not times:
         return None
     known = json.dumps([documents, times], sort_keys=True)
