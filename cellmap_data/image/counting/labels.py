@@ -53,7 +53,7 @@ def count_labels(labels: Iterable[Labels]) -> dict[str, Tally]:
 
     In this order: what the volume says in its annotation metadata; what an earlier count of the same array
     left in the user's cache; a look at every voxel, which is then kept there. Nothing is ever written to the
-    data. While voxels are being read a bar shows how far it is.
+    data. Whoever waits at a terminal sees a bar.
 
     Parameters
     ----------
@@ -71,8 +71,9 @@ def count_labels(labels: Iterable[Labels]) -> dict[str, Tally]:
         If an array must be read and cannot be.
     """
     arrays = {one.stored.uri: one for one in labels}
-    with ThreadPoolExecutor(_CRAWLERS) as pool:
-        found = dict(zip(arrays, pool.map(_without_reading, arrays.values()), strict=True))
+    with Bar("Looking up counts", len(arrays)) as bar, ThreadPoolExecutor(_CRAWLERS) as pool:
+        told = pool.map(lambda one: _without_reading(one, bar), arrays.values())
+        found = dict(zip(arrays, told, strict=True))
     unknown = [arrays[uri] for uri, tally in found.items() if tally is None]
     total = sum(one.voxels for one in unknown)
     with Bar("Counting labels", total) as bar, ThreadPoolExecutor(_READERS) as pool:
@@ -81,9 +82,10 @@ def count_labels(labels: Iterable[Labels]) -> dict[str, Tally]:
     return {uri: tally for uri, tally in found.items() if tally is not None} | counted
 
 
-def _without_reading(labels: Labels) -> Tally | None:
-    told = annotated_tally(labels.group, labels.stored)
-    return told if told is not None else Remembered(labels.stored.uri).recall()
+def _without_reading(labels: Labels, bar: Bar) -> Tally | None:
+    told = annotated_tally(labels.group, labels.stored) or Remembered(labels.stored.uri).recall()
+    bar.advance(1)
+    return told
 
 
 def _read(labels: Labels, bar: Bar) -> Tally:
