@@ -14,6 +14,7 @@ _HOMES = {
     "CellMapDataset": "cellmap_data.dataset",
     "CellMapImage": "cellmap_data.image",
     "CellMapMultiDataset": "cellmap_data.multidataset",
+    "EmptyImage": "cellmap_data.empty_image",
     "EnhancedCellMapDataLoader": "cellmap_data.enhanced_dataloader",
 }
 
@@ -22,6 +23,7 @@ __all__ = [
     "CellMapDataset",
     "CellMapImage",
     "CellMapMultiDataset",
+    "EmptyImage",
     "EnhancedCellMapDataLoader",
     "__version__",
 ]
@@ -29,6 +31,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cellmap_data.dataloader import CellMapDataLoader
     from cellmap_data.dataset import CellMapDataset
+    from cellmap_data.empty_image import EmptyImage
     from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
     from cellmap_data.image import CellMapImage
     from cellmap_data.multidataset import CellMapMultiDataset

@@ -18,14 +18,18 @@ from cellmap_data.dataset import (
     BatchDTypes,
     CellMapDataset,
     Contents,
+    Counts,
     Entry,
+    JoinedIndices,
     Recipe,
     Sample,
+    class_counts,
+    class_weights,
     fresh,
     position,
     read_entries,
 )
-from cellmap_data.errors import ConfigurationError, StoreError, message
+from cellmap_data.errors import ConfigurationError, SampleError, StoreError, message
 from cellmap_data.image import ValueCallable
 from cellmap_data.prefetch import Prefetcher
 from cellmap_data.sampler import Draw, SampleIndex
@@ -36,6 +40,9 @@ Part: TypeAlias = "CellMapDataset | CellMapMultiDataset"
 
 _CRAWLERS = 16  # crops whose metadata is read at a time: on a cluster file system each file is a round trip
 _CHUNKS_AHEAD = 2
+
+_Fault: TypeAlias = IndexError | SampleError
+_FAULTS = (IndexError, SampleError)
 
 
 class CellMapMultiDataset(ConcatDataset[Sample]):
@@ -134,9 +141,21 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
     def _find(self, index: SupportsIndex) -> tuple[int, int, int]:
         """The position here, the number of the dataset it falls into, and the position there."""
         ends = self.cumulative_sizes
+        if not ends[-1]:
+            raise IndexError(self._why_empty())
         i = position(index, ends[-1])
         part = bisect_right(ends, i)
         return i, part, i - (ends[part - 1] if part else 0)
+
+    def _why_empty(self) -> str:
+        """That no dataset has a position, and why the first has none."""
+        first = self.crops[0]
+        why = first.layout.why_empty(first.raw_path)
+        return (
+            why
+            if len(self.crops) == 1
+            else f"None of {len(self.crops)} datasets has a position. The first: {why}"
+        )
 
     def prefetch(self, indices: Iterable[int], batch_size: int = 8) -> Iterator[Sample]:
         """Iterate over the samples of ``indices`` in order, while later ones are read in the background.
@@ -158,9 +177,26 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         return self._read_ahead(_chunks(indices, batch_size))
 
     def _read_ahead(self, chunks: Iterator[list[int]]) -> Iterator[Sample]:
-        with Prefetcher(self.__getitems__, max_prefetch=_CHUNKS_AHEAD) as ahead:
-            for samples in ahead.start(chunks):
+        with Prefetcher(self._read_chunk, max_prefetch=_CHUNKS_AHEAD) as ahead:
+            for samples, error in ahead.start(chunks):
                 yield from samples
+                if error is not None:
+                    raise error
+
+    def _read_chunk(self, chunk: list[int]) -> tuple[list[Sample], _Fault | None]:
+        """The samples of a chunk, or those before the first that fails, and what was raised there."""
+        try:
+            return self.__getitems__(chunk), None
+        except _FAULTS as error:
+            if len(chunk) == 1:
+                return [], error
+        samples: list[Sample] = []
+        for index in chunk:  # one at a time: a chunk that fails does not say what came before
+            read, fault = self._read_chunk([index])
+            if fault is not None:
+                return samples, fault
+            samples += read
+        return samples, None
 
     @property
     def cumulative_sizes(self) -> list[int]:  # type: ignore[override]
@@ -190,6 +226,37 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         """What every sample holds."""
         return self.datasets[0].contents
 
+    @property
+    def crops(self) -> list[CellMapDataset]:
+        """The crops of all datasets, in order, however deep they are nested."""
+        nested = ([part] if isinstance(part, CellMapDataset) else part.crops for part in self.datasets)
+        return [crop for crops in nested for crop in crops]
+
+    @property
+    def class_counts(self) -> Counts:
+        """How many voxels show each class, and in how many it is known, of all crops together.
+
+        As :attr:`CellMapDataset.class_counts`; crops that were not counted yet are counted several at a time.
+        """
+        self.verify()  # it reads the metadata of several crops at a time
+        return class_counts(self.classes, self.crops)
+
+    @property
+    def class_weights(self) -> dict[str, float]:
+        """Background over foreground of each class, in class order; 1 for a class without foreground."""
+        return class_weights(self.class_counts)
+
+    def get_indices(self, chunk_size: Mapping[str, float]) -> JoinedIndices:
+        """The positions whose tiles (``{axis: nm}``) cover the crops: :meth:`CellMapDataset.get_indices`."""
+        self.verify()
+        return self._joined([part.get_indices(chunk_size) for part in self.datasets])
+
+    @property
+    def validation_indices(self) -> JoinedIndices:
+        """The positions whose targets cover the crops, a lazy sequence."""
+        self.verify()
+        return self._joined([part.validation_indices for part in self.datasets])
+
     def get_crop_class_matrix(self) -> torch.Tensor:
         """Which classes are annotated in which crop: bool, [crops, classes]."""
         return torch.cat([part.get_crop_class_matrix() for part in self.datasets])
@@ -197,6 +264,9 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
     def verify(self) -> bool:
         """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""
         return self.cumulative_sizes[-1] > 0
+
+    def _joined(self, indices: Sequence[Sequence[int]]) -> JoinedIndices:
+        return JoinedIndices(tuple(indices), (0, *self.cumulative_sizes[:-1]))
 
     def set_epoch(self, epoch: int) -> None:
         """Let plain indices draw the augmentation of another epoch."""

@@ -242,15 +242,15 @@ class CellMapDataLoader:
         if sampler is not None:
             return SamplerSchedule(sampler, self.batch_size, options.drop_last, count=count)
         size, (rank, world) = len(self.dataset), _rank()
-        if not size and count:
+        shuffle = self.is_train if options.shuffle is None else options.shuffle
+        if not size and (count or shuffle):
             raise ConfigurationError(
                 message(
                     "a loader needs a position to read",
                     got="a dataset of length 0",
-                    hint="a volume smaller than a patch has a position with pad=True",
+                    hint="dataset[0] says why; a volume smaller than a patch has a position with pad=True",
                 )
             )
-        shuffle = self.is_train if options.shuffle is None else options.shuffle
 
         def order(seed: int) -> Order:
             return ShuffledOrder(size, seed) if shuffle else SequentialOrder(size)

@@ -2,8 +2,9 @@
 
 from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
+from cellmap_data.dataset.counts import Counts, class_counts, class_weights
 from cellmap_data.dataset.dataset import CellMapDataset
-from cellmap_data.dataset.indices import position
+from cellmap_data.dataset.indices import JoinedIndices, position
 from cellmap_data.dataset.layout import Layout
 from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import Plugins
@@ -15,12 +16,16 @@ __all__ = [
     "BatchDTypes",
     "CellMapDataset",
     "Contents",
+    "Counts",
     "Entry",
+    "JoinedIndices",
     "Layout",
     "Plugins",
     "Recipe",
     "Request",
     "Sample",
+    "class_counts",
+    "class_weights",
     "fresh",
     "position",
     "read_entries",

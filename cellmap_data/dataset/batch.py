@@ -23,9 +23,20 @@ Sample: TypeAlias = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class BatchDTypes:
-    """What each input and target of a batch is read as; None for inputs that are read each in its own way."""
+    """What the arrays of a batch are read and delivered as.
+
+    Attributes
+    ----------
+    inputs : tuple of numpy.dtype or None
+        What each input is read as; None for one that is read of each sample in its own way.
+    delivered : tuple of numpy.dtype
+        What holds the values of each input of all samples.
+    targets : tuple of numpy.dtype
+        What each target is read and delivered as.
+    """
 
     inputs: tuple[np.dtype[Any] | None, ...]
+    delivered: DTypes
     targets: DTypes
 
     @classmethod
@@ -36,10 +47,15 @@ class BatchDTypes:
         transform makes of them: if types differ there, there is no common one.
         """
         transformed = any(recipe.transforms.raw is not None for recipe in recipes)
-        inputs = zip(*{recipe.input_dtypes for recipe in recipes}, strict=True)
+        inputs = list(zip(*{recipe.input_dtypes for recipe in recipes}, strict=True))
         targets = zip(*{recipe.target_dtypes for recipe in recipes}, strict=True)
+        delivered = tuple(np.result_type(*row) for row in inputs)
         return cls(
-            tuple(None if transformed and len(set(row)) > 1 else np.result_type(*row) for row in inputs),
+            tuple(
+                None if transformed and len(set(row)) > 1 else common
+                for row, common in zip(inputs, delivered, strict=True)
+            ),
+            delivered,
             tuple(np.result_type(*row) for row in targets),
         )
 
@@ -70,10 +86,10 @@ def read_entries(entries: Sequence[Entry], dtypes: BatchDTypes, allocate: Alloca
     request = entries[0].recipe.request
     idx = allocate("idx", (len(entries),), np.dtype(np.int64))
     idx[:] = [entry.idx for entry in entries]
-    inputs = zip(request.inputs, dtypes.inputs, strict=True)
+    inputs = zip(request.inputs, dtypes.inputs, dtypes.delivered, strict=True)
     targets = zip(request.targets, dtypes.targets, strict=True)
     fields: list[InputField | TargetField] = [
-        *(InputField(i, spec, dtype, samples, allocate) for i, (spec, dtype) in enumerate(inputs)),
+        *(InputField(i, *given, samples, allocate) for i, given in enumerate(inputs)),
         *(TargetField(i, spec, dtype, samples, allocate) for i, (spec, dtype) in enumerate(targets)),
     ]
     _read(fields, Reads())

@@ -12,26 +12,21 @@ import torch
 from torch.utils.data import Dataset
 
 from cellmap_data.buffers import Allocate, fresh
-from cellmap_data.config import ArraySpec
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
-from cellmap_data.dataset.indices import position
-from cellmap_data.dataset.inputs import MISSING
-from cellmap_data.dataset.layout import Layout
+from cellmap_data.dataset.facts import CropFacts
 from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import InTurn, Plugins, Readers
 from cellmap_data.dataset.recipe import Recipe, Transforms
-from cellmap_data.dataset.request import Contents, Request
+from cellmap_data.dataset.request import Request
 from cellmap_data.dataset.values import ValueTransform
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.image import CellMapImage, ValueCallable, box_by_axis
+from cellmap_data.image import ValueCallable
 from cellmap_data.sampler import Draw, SampleIndex
 from cellmap_data.spatial import AXES, SpatialTransforms, spatial_table
 
-Boxes = dict[str, tuple[float, float]]
 
-
-class CellMapDataset(Dataset[Sample]):
+class CellMapDataset(CropFacts, Dataset[Sample]):
     """Aligned patches of one raw volume and of the labels of one crop of it.
 
     Sample ``i`` is ``{"idx": int64, <input>: [1, *spatial], <target>: [classes, *spatial]}`` on the CPU, axes
@@ -53,8 +48,9 @@ class CellMapDataset(Dataset[Sample]):
         The channels of every target; None for raw only.
     input_arrays, target_arrays : mapping
         ``{name: {"shape": (z, y, x) in voxels, "scale": (z, y, x) in nm}}``.
-    pad : bool
-        Whether a volume smaller than a patch has a position. Raw is 0 outside its array, after transforms.
+    pad : bool or Pad
+        Whether a volume smaller than a patch has a position: :class:`~cellmap_data.config.Pad` tells more.
+        Raw is 0 outside its array, after transforms.
     spatial_transforms : mapping, optional
         Such as ``{"mirror": {"x": 0.5}, "transpose": {"axes": ["x", "y"]}, "rotate": {"z": 45}}``.
     raw_value_transforms : callable or sequence of callables, optional
@@ -106,7 +102,7 @@ class CellMapDataset(Dataset[Sample]):
         classes: Sequence[str] | None = None,
         input_arrays: ArrayOptions | None = None,
         target_arrays: ArrayOptions | None = None,
-        pad: bool = False,
+        pad: bool | str = False,
         spatial_transforms: Mapping[str, Any] | None = None,
         raw_value_transforms: ValueCallable | Sequence[ValueCallable] | None = None,
         target_value_transforms: ValueCallable | Sequence[ValueCallable] | None = None,
@@ -143,6 +139,7 @@ class CellMapDataset(Dataset[Sample]):
             native=dtype == "native",
         )
         self._request.warn_if_nothing_is_annotated()
+        self.target_path, self.class_relation_dict = target_path, class_relation_dict
         self.input_arrays = dict(input_arrays or {})
         self.target_arrays = dict(target_arrays or {}) if self._request.targets else {}
         self._transforms = Transforms(
@@ -150,8 +147,8 @@ class CellMapDataset(Dataset[Sample]):
             target=ValueTransform.of(target_value_transforms),
             augment=is_train,
         )
+        self._given: dict[str, Any] = {"raw": raw_value_transforms, "target": target_value_transforms}
         self.set_spatial_transforms(spatial_transforms)
-        self._layout: Layout | None = None
         self._recipe: Recipe | None = None
         self._readers, self._lock = Readers(self._plugins, context), threading.Lock()
 
@@ -208,7 +205,7 @@ class CellMapDataset(Dataset[Sample]):
     def locate(self, index: SupportsIndex) -> Entry:
         """What an index stands for: the position, and the random numbers of its sample."""
         recipe = self.recipe
-        i = position(index, recipe.layout.grid.size)
+        i = self._position(index)
         draw = index.draw if isinstance(index, SampleIndex) else None
         seed = self._fallback_seed if self.seed is None else self.seed
         return Entry(recipe, i, draw or Draw(seed, self.epoch, i), i)
@@ -232,96 +229,27 @@ class CellMapDataset(Dataset[Sample]):
         self._change(augment=value)
 
     @property
+    def spatial_transforms(self) -> Mapping[str, Any] | None:
+        """The spatial transforms as they were given."""
+        given: Mapping[str, Any] | None = self._given["spatial"]
+        return given
+
+    @property
+    def raw_value_transforms(self) -> ValueCallable | Sequence[ValueCallable] | None:
+        """The value transforms of the inputs as they were given."""
+        given: ValueCallable | Sequence[ValueCallable] | None = self._given["raw"]
+        return given
+
+    @property
+    def target_value_transforms(self) -> ValueCallable | Sequence[ValueCallable] | None:
+        """The value transforms of the targets as they were given."""
+        given: ValueCallable | Sequence[ValueCallable] | None = self._given["target"]
+        return given
+
+    @property
     def recipes(self) -> list[Recipe]:
         """The recipe, in a list: what a dataset made of datasets has several of."""
         return [self.recipe]
-
-    @property
-    def contents(self) -> Contents:
-        """What every sample holds."""
-        return self._request.contents
-
-    @property
-    def layout(self) -> Layout:
-        """Where everything lies; read from the metadata when it is first asked for."""
-        if self._layout is None:
-            with self._lock:
-                if self._layout is None:
-                    self._layout = Layout.of(self._request, self._readers)
-        return self._layout
-
-    @property
-    def classes(self) -> list[str]:
-        """The channels of every target."""
-        return list(self._request.classes)
-
-    @property
-    def input_sources(self) -> dict[str, CellMapImage]:
-        """The raw volume as each input sees it."""
-        specs = self._request.inputs
-        return {spec.name: self._image(self._request.raw, spec.name, spec, raw=True) for spec in specs}
-
-    @property
-    def target_sources(self) -> dict[str, CellMapImage]:
-        """The labels of each annotated class, as the first target sees them."""
-        return next(iter(self.target_array_sources.values()), {})
-
-    @property
-    def target_array_sources(self) -> dict[str, dict[str, CellMapImage]]:
-        """The labels of each annotated class, as each target sees them."""
-        labels = self._request.labels
-        return {
-            spec.name: {
-                name: self._image(labels.of(name), name, spec, raw=False) for name in self._request.annotated
-            }
-            for spec in self._request.targets
-            if labels is not None
-        }
-
-    @property
-    def bounding_box(self) -> Boxes | None:
-        """The space all sources cover, ``{axis: (lo, hi)}`` in nm; None where they have none in common."""
-        return box_by_axis(self.layout.bounding_box)
-
-    @property
-    def sampling_box(self) -> Boxes | None:
-        """Where centres lie, both ends included, ``{axis: (lo, hi)}`` in nm; None without positions."""
-        return box_by_axis(self.layout.grid.sampling_box)
-
-    def get_center(self, idx: SupportsIndex) -> dict[str, float]:
-        """The centre of a position, ``{axis: nm}``; IndexError where there is none."""
-        grid = self.layout.grid
-        return dict(zip(AXES, grid.centre(position(idx, grid.size)), strict=True))
-
-    def describe(self, index: SupportsIndex) -> str:
-        """Where a position lies, in words: paths and centre (nm); IndexError where there is none."""
-        request, centre = self._request, self.get_center(index)
-        paths = [f"raw {request.raw}", *([f"labels {request.labels}"] if request.labels else [])]
-        numbers = ", ".join(f"{centre[axis]:.12g}" for axis in AXES)
-        return f"{', '.join(paths)}, centre (z, y, x) = ({numbers}) nm"
-
-    def get_crop_class_matrix(self) -> torch.Tensor:
-        """Which classes are annotated: bool, [1, classes]."""
-        annotated = self._request.annotated
-        return torch.tensor([[name in annotated for name in self._request.classes]], dtype=torch.bool)
-
-    def verify(self, *, strict: bool = False) -> bool:
-        """Whether there is any position.
-
-        Parameters
-        ----------
-        strict : bool
-            Look at every level of every volume too, and hold the metadata against the letter of OME-NGFF.
-            That opens all arrays: afterwards this process should not fork.
-
-        Raises
-        ------
-        StoreError
-            Listing every fault, if volumes cannot be used, or with ``strict`` are not as they should be.
-        """
-        if strict:
-            self._readers.check(self._request.volumes)
-        return self.layout.grid.size > 0
 
     def set_epoch(self, epoch: int) -> None:
         """Let plain indices draw the augmentation of another epoch."""
@@ -333,20 +261,23 @@ class CellMapDataset(Dataset[Sample]):
         if self._plugins is not None:
             self._plugins.add_spatial_transforms(table=table)
         self._change(spatial=SpatialTransforms.from_options(transforms, table))
+        self._given["spatial"] = transforms
 
     def set_raw_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
         """Replace the value transforms of the inputs."""
         self._change(raw=ValueTransform.of(transforms))
+        self._given["raw"] = transforms
 
     def set_target_value_transforms(self, transforms: ValueCallable | Sequence[ValueCallable] | None) -> None:
         """Replace the value transforms of the targets."""
         self._change(target=ValueTransform.of(transforms))
+        self._given["target"] = transforms
 
     def lend_plugins(self, plugins: Any) -> None:
         """Ask these plugins for readers before the dataset's own; None takes back what was lent."""
         asked = [relay for relay in (_relay(plugins), self._plugins) if relay is not None]
         self._readers = Readers(InTurn(tuple(asked)) if asked else None, self._context)
-        self._layout = self._recipe = None
+        self._layout = self._recipe = self.tallies = None
         self.revision += 1
 
     def _change(self, **changes: Any) -> None:
@@ -361,19 +292,6 @@ class CellMapDataset(Dataset[Sample]):
     def close(self) -> None:
         """Let go of all open arrays; the next read opens them again."""
         self._readers.close()
-
-    def _image(self, path: str, name: str, spec: ArraySpec, *, raw: bool) -> CellMapImage:
-        return CellMapImage(
-            path,
-            name,
-            [size for size in spec.voxel if size is not None],
-            spec.shape,
-            pad=self._request.pad,
-            pad_value=MISSING if raw else self._unknown,
-            interpolation="linear" if raw else "nearest",
-            context=self._context,
-            plugins=self._plugins,
-        )
 
 
 def _relay(plugins: Any) -> Plugins | None:

@@ -27,6 +27,9 @@ class InputField:
         The array.
     dtype : numpy.dtype or None
         What it is read as; None where the samples are read each in its own way, in memory of their own.
+    delivered : numpy.dtype
+        What holds the values of all samples: what native values are delivered as if their transform leaves
+        them in the type in which they are stored.
     samples : sequence of Planned
         The batch.
     allocate : callable
@@ -38,10 +41,12 @@ class InputField:
         number: int,
         spec: ArraySpec,
         dtype: np.dtype[Any] | None,
+        delivered: np.dtype[Any],
         samples: Sequence[Planned],
         allocate: Allocate,
     ) -> None:
         self._number, self._spec, self._samples = number, spec, samples
+        self._delivered = torch.from_numpy(np.empty(0, delivered)).dtype
         shape = (1, *spec.spatial)
         self._rows: Sequence[Array] = (
             [np.empty(shape, sample.recipe.input_dtypes[number]) for sample in samples]
@@ -61,17 +66,18 @@ class InputField:
         sample, values = self._samples[row], torch.from_numpy(self._rows[row])
         transform = sample.recipe.transforms.raw
         if transform is not None:
-            values = transform(values, sample.entry.draw)
-            values = self._filled(
-                values if sample.recipe.request.native else values.to(torch.float32), sample
-            )
+            stored, values = values.dtype, transform(values, sample.entry.draw)
+            native = sample.recipe.request.native
+            if not native or values.dtype == stored:
+                values = values.to(self._delivered if native else torch.float32)
+            values = self._filled(values, sample)
         result[self._spec.name] = values
 
     def _filled(self, values: torch.Tensor, sample: Planned) -> torch.Tensor:
         """The values with what the volume does not have set, unless the transform changed the shape."""
         spatial = self._spec.spatial
         plan = sample.plan(sample.recipe.layout.inputs[self._number], linear=True)
-        if plan.covers or values.shape[-len(spatial) :] != spatial:
+        if plan.covers or values.shape[values.ndim - len(spatial) :] != spatial:
             return values
         missing = np.zeros(spatial, np.bool_)
         plan.fill_missing(missing[self._spec.unsqueeze], True)

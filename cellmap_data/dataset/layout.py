@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from cellmap_data.config import ArraySpec, raise_together
 from cellmap_data.dataset.readers import Readers
 from cellmap_data.dataset.request import Request
-from cellmap_data.errors import StoreError
+from cellmap_data.errors import StoreError, message
 from cellmap_data.image import StoredImage
-from cellmap_data.spatial import Box, Grid, PatchSpec, Source, sampling_grid
+from cellmap_data.spatial import AXES, Box, Grid, PatchSpec, Source, sampling_grid
 from cellmap_data.storage import is_remote
 
 _AT_ONCE = 8
@@ -82,6 +82,25 @@ class Layout:
         common = Box((lo_z, lo_y, lo_x), (hi_z, hi_y, hi_x))
         return common if min(common.extent) > 0 else None
 
+    def why_empty(self, place: str) -> str:
+        """Along which axes there is no position, as an error message."""
+        found = []
+        for axis, count in enumerate(self.grid.counts):
+            if count:
+                continue
+            boxes = [source.lattice.bounding_box for source in self.sources]
+            lo, hi = max(box.lo[axis] for box in boxes), min(box.hi[axis] for box in boxes)
+            asked = max(patch.extent[axis] for patch in self.patches)
+            shared = f"{hi - lo:.12g} nm" if hi > lo else "nothing"
+            found.append(f"along {AXES[axis]} patches of {asked:.12g} nm, of volumes that share {shared}")
+        return message(
+            "The dataset has no position.",
+            place=place,
+            expected="patches that fit into what raw and labels have in common",
+            got="; ".join(found),
+            hint="smaller patches, or pad=True for volumes smaller than a patch",
+        )
+
 
 def _labels(request: Request) -> Iterator[tuple[str, str]]:
     """Name and path of each annotated class that is needed."""
@@ -115,7 +134,7 @@ class _Finder:
         if known is None:
             try:
                 known = StoredImage.choose(
-                    self._volume(path), spec, self._request.pad, self._readers.describe
+                    self._volume(path), spec, bool(self._request.pad), self._readers.describe
                 )
             except StoreError as error:
                 known = error

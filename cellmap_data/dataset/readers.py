@@ -75,9 +75,13 @@ class Readers:
         reader = self._open.get(uri)
         if reader is None:
             with self._lock:
-                reader = self._open.get(uri) or open_array(uri, hooks=self._hooks, context=self._context)
+                reader = self._open.get(uri) or self.open(uri)
                 self._open[uri] = reader
         return reader
+
+    def open(self, uri: str) -> ArrayReader:
+        """A reader of the array at ``uri`` that is not kept; StoreError if there is none."""
+        return open_array(uri, hooks=self._hooks, context=self._context)
 
     def close(self) -> None:
         """Let go of every open array; the next read opens it again."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NamedTuple
 
-from cellmap_data.config import ArraySpec, TargetPath, parse_arrays
+from cellmap_data.config import ArraySpec, Pad, TargetPath, parse_arrays, raise_faults
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.errors import ConfigurationError, message
+
+
+def known_key(target: str) -> str:
+    """The key under which native samples say which classes of a target are known."""
+    return f"{target}_known"
 
 
 class Contents(NamedTuple):
@@ -37,8 +43,8 @@ class Request:
         The arrays of a sample.
     exclusive : dict
         For a class without annotation: the annotated classes of this crop that exclude it.
-    pad : bool
-        Whether patches may stick out of the volumes.
+    pad : Pad
+        What happens at the edges of the volumes.
     native : bool
         Whether values are delivered as they are stored.
     """
@@ -49,7 +55,7 @@ class Request:
     inputs: tuple[ArraySpec, ...]
     targets: tuple[ArraySpec, ...]
     exclusive: dict[str, tuple[str, ...]]
-    pad: bool
+    pad: Pad
     native: bool
 
     @classmethod
@@ -61,7 +67,7 @@ class Request:
         input_arrays: ArrayOptions,
         target_arrays: ArrayOptions | None,
         class_relation_dict: Mapping[str, Iterable[str]] | None,
-        pad: bool,
+        pad: bool | str,
         native: bool,
     ) -> Request:
         """Check what a user wrote.
@@ -73,9 +79,11 @@ class Request:
         """
         raw_only = not target_arrays or classes is None
         inputs, targets = parse_arrays(input_arrays, None if raw_only else target_arrays)
-        names = _class_names(classes or ())
+        if native:
+            _check_known(inputs, targets)
+        names, edges = _class_names(classes or ()), Pad.parse(pad)
         if raw_only:
-            return cls(str(raw_path), None, names, inputs, (), {}, pad, native)
+            return cls(str(raw_path), None, names, inputs, (), {}, edges, native)
         labels = TargetPath.parse(_target_path(target_path))
         relations = class_relation_dict or {}
         exclusive = {
@@ -84,7 +92,7 @@ class Request:
             if name not in labels.annotated
         }
         exclusive = {name: others for name, others in exclusive.items() if others}
-        return cls(str(raw_path), labels, names, inputs, targets, exclusive, pad, native)
+        return cls(str(raw_path), labels, names, inputs, targets, exclusive, edges, native)
 
     @property
     def contents(self) -> Contents:
@@ -112,11 +120,36 @@ class Request:
     def warn_if_nothing_is_annotated(self) -> None:
         """Warn of targets that are unknown everywhere: one crop of many may be so, or a class misspelt."""
         if self.targets and self.labels is not None and not self.needed:
+            near = [
+                f"{match} for {name}"
+                for name in self.classes
+                for match in get_close_matches(name, self.labels.annotated, 1)
+            ]
             warnings.warn(
                 f"None of the classes {list(self.classes)} is annotated in {self.labels.base}, but "
-                f"{list(self.labels.annotated)}: all targets of this crop will be unknown (NaN).",
+                f"{list(self.labels.annotated)}: all targets of this crop will be unknown (NaN)."
+                + (f" Did you mean {', '.join(near)}?" if near else ""),
                 stacklevel=3,
             )
+
+
+def _check_known(inputs: Sequence[ArraySpec], targets: Sequence[ArraySpec]) -> None:
+    """Refuse arrays with the names that native samples use for what is known.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming all of them.
+    """
+    names = {spec.name for spec in (*inputs, *targets)}
+    faults = [
+        f"{known_key(spec.name)!r} names an array, and says what is known of {spec.name!r}"
+        for spec in targets
+        if known_key(spec.name) in names
+    ]
+    raise_faults(
+        ConfigurationError, "A sample has one value for each key.", faults, hint="rename one of the arrays"
+    )
 
 
 def _class_names(classes: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import torch
 from cellmap_data.buffers import Allocate
 from cellmap_data.config import ArraySpec
 from cellmap_data.dataset.planned import Array, Planned, Reads
+from cellmap_data.dataset.request import known_key
 
 
 class TargetField:
@@ -49,21 +50,17 @@ class TargetField:
         self._values = allocate(spec.name, (*batch, *spec.spatial), dtype)
         self._known: npt.NDArray[np.bool_] | None = None
         if first.request.native:
-            self._known = allocate(f"{spec.name}_known", batch, np.dtype(np.bool_))
+            self._known = allocate(known_key(spec.name), batch, np.dtype(np.bool_))
         self._excluding: dict[tuple[int, str], Array] = {}
 
     def start(self, reads: Reads) -> None:
         """Start to read the labels of every sample."""
         for row, sample in enumerate(self._samples):
             images = sample.recipe.layout.targets[self._number]
-            unknown = sample.recipe.unknown if self._dtype.kind == "f" else 0
             for channel, name in enumerate(self._classes):
-                patch = self._values[row, channel, ...]
-                if name not in images:
-                    patch[...] = unknown
-                    continue
-                image, patch = images[name], patch[self._spec.unsqueeze]
-                reads.start(sample, self._spec.name, image, patch, linear=False, fill=unknown)
+                if name in images:
+                    patch, fill = self._values[row, channel, ...][self._spec.unsqueeze], self._unknown(sample)
+                    reads.start(sample, self._spec.name, images[name], patch, linear=False, fill=fill)
             for name in images.keys() - set(self._classes):
                 scratch = np.empty(self._spec.spatial, images[name].dtype)
                 self._excluding[row, name] = scratch
@@ -71,14 +68,17 @@ class TargetField:
                 reads.start(sample, self._spec.name, images[name], patch, linear=False, fill=0)
 
     def add_to(self, result: dict[str, torch.Tensor], row: int) -> None:
-        """Put the finished labels of one sample into ``result``."""
+        """Put the finished labels of one sample into ``result``; what nobody annotated is filled in here."""
         sample = self._samples[row]
+        images = sample.recipe.layout.targets[self._number]
+        for channel, name in enumerate(self._classes):
+            if name not in images:
+                self._values[row, channel, ...] = self._unknown(sample)
         if self._known is not None:
-            images = sample.recipe.layout.targets[self._number]
             self._known[row] = [
                 name in images and sample.plan(images[name], linear=False).covers for name in self._classes
             ]
-            result[f"{self._spec.name}_known"] = torch.from_numpy(self._known[row])
+            result[known_key(self._spec.name)] = torch.from_numpy(self._known[row])
         for name, others in sample.recipe.request.exclusive.items():
             self._set_negatives(row, self._classes.index(name), others)
         values = torch.from_numpy(self._values[row])
@@ -89,11 +89,19 @@ class TargetField:
             values = values if sample.recipe.request.native else values.to(delivered)
         result[self._spec.name] = values
 
+    def _unknown(self, sample: Planned) -> float:
+        return sample.recipe.unknown if self._dtype.kind == "f" else 0
+
     def _set_negatives(self, row: int, channel: int, others: Sequence[str]) -> None:
         """Mark a class as 0 wherever a class that excludes it is positive."""
-        positive = np.zeros(self._spec.spatial, np.bool_)
+        sample, positive = self._samples[row], np.zeros(self._spec.spatial, np.bool_)
+        images = sample.recipe.layout.targets[self._number]
         for other in others:
-            positive |= self._labels(row, other) > 0
+            shows = self._labels(row, other) > 0
+            plan = sample.plan(images[other], linear=False)
+            if not plan.covers:  # outside its array it holds the value of the unknown, which may be positive
+                plan.fill_missing(shows[self._spec.unsqueeze], False)
+            positive |= shows
         self._values[row, channel, ...][positive] = 0
         if self._known is not None:
             self._known[row, channel] = bool(positive.all())

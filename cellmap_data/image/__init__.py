@@ -3,6 +3,7 @@
 from cellmap_data.image.axes import StoredAxes
 from cellmap_data.image.boxes import box_by_axis
 from cellmap_data.image.checking import check_volume
+from cellmap_data.image.counting import Labels, Tally, count_labels
 from cellmap_data.image.image import CellMapImage, value_dtype
 from cellmap_data.image.reading import PatchRead, start_read
 from cellmap_data.image.stored import StoredImage, read_multiscale
@@ -10,12 +11,15 @@ from cellmap_data.image.values import ValueCallable, in_a_row
 
 __all__ = [
     "CellMapImage",
+    "Labels",
     "PatchRead",
     "StoredAxes",
     "StoredImage",
+    "Tally",
     "ValueCallable",
     "box_by_axis",
     "check_volume",
+    "count_labels",
     "in_a_row",
     "read_multiscale",
     "start_read",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from cellmap_data.config import parse_arrays
+from cellmap_data.config import Pad, axes_of, in_zyx, parse_arrays
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.boxes import box_by_axis
+from cellmap_data.image.counting import Labels, count_labels
 from cellmap_data.image.reading import start_read
 from cellmap_data.image.stored import StoredImage, lattices_of, read_multiscale
 from cellmap_data.image.values import ValueCallable, in_a_row
@@ -38,8 +39,8 @@ class CellMapImage:
         size along z as it is stored.
     target_voxel_shape : sequence of int
         Voxels of a patch along each axis; two numbers for one plane.
-    pad : bool
-        Whether a volume smaller than a patch has a position.
+    pad : bool or Pad
+        Whether a volume smaller than a patch has a position: :class:`~cellmap_data.config.Pad` tells more.
     pad_value : float
         What lies outside the volume.
     interpolation : {"nearest", "linear"}
@@ -68,7 +69,7 @@ class CellMapImage:
         target_class: str,
         target_scale: Sequence[float],
         target_voxel_shape: Sequence[int],
-        pad: bool = False,
+        pad: bool | str = False,
         pad_value: float = math.nan,
         interpolation: Literal["nearest", "linear"] = "nearest",
         axis_order: str = AXES,
@@ -83,14 +84,14 @@ class CellMapImage:
                 message("Unknown interpolation.", expected="'nearest' or 'linear'", got=repr(interpolation))
             )
         self.path, self.target_class = str(path), target_class
-        self.pad, self.pad_value, self.interpolation = pad, pad_value, interpolation
+        self.pad, self.pad_value, self.interpolation = Pad.parse(pad), pad_value, interpolation
         self.axis_order, self.context, self.device, self.plugins = axis_order, context, device, plugins
         self._transforms = in_a_row(value_transform)
-        self._axes = _axes(axis_order, len(target_voxel_shape))
+        self._axes = axes_of(axis_order, len(target_voxel_shape))
         arrays = {
             target_class: {
-                "shape": _in_order(target_voxel_shape, axis_order),
-                "scale": _in_order(target_scale, axis_order),
+                "shape": in_zyx(target_voxel_shape, axis_order),
+                "scale": in_zyx(target_scale, axis_order),
             }
         }
         self._spec = parse_arrays(arrays)[0][0]
@@ -148,7 +149,7 @@ class CellMapImage:
         return StoredImage.choose(
             self.volume,
             self._spec,
-            self.pad,
+            bool(self.pad),
             lambda uri: describe_array(uri, hooks=self.plugins, context=self.context),
         )
 
@@ -183,6 +184,20 @@ class CellMapImage:
     def total_voxels(self) -> int:
         """The number of voxels of the level that patches are read from."""
         return math.prod(self.stored.source.lattice.shape)
+
+    @cached_property
+    def class_counts(self) -> int:
+        """The number of voxels, of the level that patches are read from, that show the class: more than 0.
+
+        From the volume's annotation metadata or the user's cache; else the level is read, once.
+        """
+        return next(iter(count_labels([self.labels]).values())).positive
+
+    @property
+    def labels(self) -> Labels:
+        """The volume as something to count."""
+        open_level = partial(open_array, hooks=self.plugins, context=self.context)
+        return Labels(self.path, self.stored, open_level, self.context)
 
     def get_center(self, idx: int) -> dict[str, float]:
         """The centre of a position, ``{axis: nm}``; IndexError where there is none."""
@@ -224,29 +239,3 @@ def value_dtype(stored: Sequence[np.dtype[Any]], *, exact: bool) -> np.dtype[Any
     """The float type for stored values: float32, but float64 for exact values of 32- and 64-bit integers."""
     wide = exact and any(dtype.kind in "iu" and dtype.itemsize >= 4 for dtype in stored)
     return np.dtype(np.float64 if wide else np.float32)
-
-
-def _in_order(values: Sequence[Any], axis_order: str) -> list[Any]:
-    """Values along the axes of ``axis_order``, in z, y, x order."""
-    axes = _axes(axis_order, len(values))
-    return [values[axes.index(axis)] for axis in AXES if axis in axes]
-
-
-def _axes(axis_order: str, length: int) -> str:
-    """The axes that as many values belong to: all, or for two values those of the plane.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such number of axes.
-    """
-    axes = axis_order if length == len(AXES) else axis_order.replace("z", "")
-    if len(axes) != length or sorted(axis_order) not in (["x", "y", "z"], ["x", "y"]):
-        raise ConfigurationError(
-            message(
-                "The axes do not go with the shape and scale.",
-                expected="two or three of z, y, x in some order, and as many numbers",
-                got=f"{axis_order!r} for {length} numbers",
-            )
-        )
-    return axes

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cellmap_data import CellMapDataset
+from cellmap_data.storage import ZarrReader
 from tests.volumes import make_crop, write_multiscale
 
 CUBE = {"shape": (4, 4, 4), "scale": (8, 8, 8)}
@@ -102,3 +103,52 @@ def test_a_crop_without_any_of_the_classes_is_pointed_out(tmp_path) -> None:
     spec = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
     with pytest.warns(UserWarning, match=r"None of the classes \['nucleus'\] is annotated(.|\n)*\['nuc'\]"):
         CellMapDataset(str(raw), str(labels), ["nucleus"], {"raw": spec}, {"gt": spec})
+
+
+def test_an_unknown_class_is_a_flag_until_everything_is_read(crop) -> None:
+    """While labels are read nothing is written for a class nobody annotated; it is filled in at the end."""
+    given, untouched = {}, []
+
+    class Watching(ZarrReader):
+        def read_into(self, box, out):
+            untouched.append("l" not in given or bool((given["l"][:, 0] == 77).all()))
+            return super().read_into(box, out)
+
+    class Plugin:
+        def open_array(self, uri, context):
+            return Watching(uri)
+
+        def add_spatial_transforms(self, table):
+            """None."""
+
+    def allocate(name, shape, dtype):
+        given[name] = np.full(shape, 77, dtype)
+        return given[name]
+
+    dataset = CellMapDataset(
+        crop[0], f"{crop[1]}/[a,b]", ["c", "a", "b"], {"raw": CUBE}, {"l": CUBE}, plugins=Plugin()
+    )
+    (sample,) = dataset.read_batch([0], allocate)
+    assert untouched == [True] * 3
+    assert sample["l"][0].isnan().all()
+    assert sample["l"][1].equal(crop[2])
+
+
+@pytest.mark.parametrize("classes", [["a", "c"], ["c"]], ids=["delivered", "not delivered"])
+def test_nothing_follows_from_what_is_unknown(classes, tmp_path) -> None:
+    """Outside the array of the class that excludes it a class stays unknown, whatever value says so."""
+    raw = write_multiscale(tmp_path / "raw", np.ones((8, 8, 8), np.uint8))
+    write_multiscale(tmp_path / "a", np.ones((4, 8, 8), np.uint8))
+    dataset = CellMapDataset(
+        raw,
+        f"{tmp_path}/[a]",
+        classes,
+        {"raw": {"shape": (8, 8, 8), "scale": (8, 8, 8)}},
+        {"l": {"shape": (8, 8, 8), "scale": (8, 8, 8)}},
+        pad=True,
+        class_relation_dict={"c": ["a"]},
+        empty_value=255.0,
+    )
+    labels = dataset[0]["l"][-1]
+    assert int((labels == 0).sum()) == 4 * 8 * 8
+    assert int((labels == 255).sum()) == 4 * 8 * 8

@@ -174,14 +174,15 @@ def test_boxes_centres_and_sources(dataset) -> None:
     assert dataset.to("cpu") is dataset
 
 
-def test_a_crop_smaller_than_a_patch_has_a_position_only_with_pad(tmp_path) -> None:
+@pytest.mark.parametrize("pad", [True, "constant"], ids=repr)
+def test_a_crop_smaller_than_a_patch_has_a_position_only_with_pad(pad, tmp_path) -> None:
     """Without pad there is none; with pad one in the middle, raw 0 and labels unknown outside."""
     raw = write_multiscale(tmp_path / "raw", np.full((4, 16, 16), 7, np.uint8))
     labels = write_multiscale(tmp_path / "nuc", np.ones((4, 16, 16), np.uint8))
     arguments = raw, labels, ["nuc"], {"raw": CUBE}, {"labels": CUBE}
     without = CellMapDataset(*arguments)
     assert (len(without), without.sampling_box, without.verify()) == (0, None, False)
-    padded = CellMapDataset(*arguments, pad=True)
+    padded = CellMapDataset(*arguments, pad=pad)
     assert len(padded) == 81
     sample = padded[0]
     assert (sample["raw"][0, 2:6] == 7).all()

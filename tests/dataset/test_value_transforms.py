@@ -97,6 +97,18 @@ def test_volumes_of_several_types_are_each_scaled_by_their_own(tmp_path) -> None
     assert all((sample["raw"] == 1).all() for sample in both.__getitems__([0, 1]))
 
 
+def test_a_patch_of_one_voxel_is_padded_too(tmp_path) -> None:
+    """An input of a single voxel that lies beside its volume is 0, as every other, after the transforms."""
+    raw = write_multiscale(tmp_path, np.full((1, 1, 1), 255, np.uint8))
+    one = {"shape": (1, 1, 1), "scale": (8, 8, 8)}
+    dataset = CellMapDataset(
+        raw, input_arrays={"raw": CUBE, "one": one}, pad=True, raw_value_transforms=lambda x: x.float() + 1
+    )
+    sample = dataset[0]
+    assert sample["one"].tolist() == [0.0]
+    assert set(sample["raw"].unique().tolist()) == {0.0, 256.0}
+
+
 def test_resampled_raw_is_rounded_to_its_dtype_before_a_transform(tmp_path) -> None:
     """Interpolated uint8 reaches the transform as uint8."""
     values = np.zeros((8, 8, 8), np.uint8)

@@ -222,11 +222,12 @@ def test_several_prefetches_and_early_ends_leave_nothing(parts) -> None:
     assert threading.active_count() == before
 
 
-def test_prefetch_raises_an_error_at_its_place(tmp_path) -> None:
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_prefetch_raises_an_error_at_its_place(batch_size, tmp_path) -> None:
     """What a read raises is raised where its samples would have come."""
     parts = [crop(tmp_path / "good", (8, 8, 10), 1), crop(tmp_path / "bad", (8, 8, 8), 3)]
     (tmp_path / "bad" / "raw" / "s0" / "c" / "0" / "0" / "0").write_bytes(b"garbage")
-    samples = CellMapMultiDataset(parts).prefetch(range(4), 1)
+    samples = CellMapMultiDataset(parts).prefetch(range(4), batch_size)
     assert [int(next(samples)["idx"]) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(SampleError, match="bad"):
         next(samples)
@@ -241,3 +242,71 @@ def test_a_position_is_described_by_its_dataset(parts) -> None:
     assert nested.describe(8) == f"dataset 1, position 1: dataset 1, position 1: {parts[3].describe(1)}"
     with pytest.raises(IndexError):
         whole.describe(SIZE)
+
+
+def test_crops_are_counted_together(parts) -> None:
+    """Counts are those of all crops, nested or not; weights are background over foreground."""
+    whole = CellMapMultiDataset(parts)
+    nested = CellMapMultiDataset([CellMapMultiDataset(parts[:2]), CellMapMultiDataset(parts[2:])])
+    counts = whole.class_counts
+    sizes = [int(np.prod(shape)) for shape in SHAPES]
+    assert counts["totals_total"] == {"nuc": sum(sizes), "mito": sizes[1] + sizes[3]}
+    for name in CLASSES:
+        assert counts["totals"][name] == sum(part.class_counts["totals"][name] for part in parts) > 0
+        background = counts["totals_total"][name] - counts["totals"][name]
+        assert whole.class_weights[name] == background / counts["totals"][name]
+    assert nested.class_counts == counts
+    assert list(whole.class_weights) == CLASSES
+    assert whole.get_crop_class_matrix().shape == nested.get_crop_class_matrix().shape == (4, 2)
+
+
+def test_tiles_of_all_crops_are_one_lazy_sequence(parts) -> None:
+    """Indices are those of the datasets, shifted to their place here; crops without positions have none."""
+    for whole in (
+        CellMapMultiDataset(parts),
+        CellMapMultiDataset([CellMapMultiDataset(parts[:3]), parts[3]]),
+    ):
+        shifts = (0, 1, 7, 7)
+        expected = [i + s for part, s in zip(parts, shifts, strict=True) for i in part.validation_indices]
+        indices = whole.validation_indices
+        assert list(indices) == expected == list(whole.get_indices({"z": 64, "y": 64, "x": 64}))
+        assert (indices[-1], indices[1:3]) == (expected[-1], expected[1:3])
+        assert pickle.loads(pickle.dumps(indices)) == indices
+        with pytest.raises(IndexError):
+            indices[len(indices)]
+
+
+def test_an_empty_one_says_why(tmp_path) -> None:
+    """Where no crop has a position, the error says so, and why the first has none."""
+    whole = CellMapMultiDataset([crop(tmp_path / str(i), (4, 8, 8), i) for i in range(2)])
+    assert not whole.verify()
+    assert list(whole.validation_indices) == []
+    with pytest.raises(IndexError, match=r"None of 2 datasets(.|\n)*along z patches of 64 nm"):
+        whole[0]
+
+
+def test_prefetch_gives_what_comes_before_a_bad_index(parts) -> None:
+    """An index that does not exist is an error at its place, whatever is read together with it."""
+    samples = CellMapMultiDataset(parts).prefetch([3, 5, SIZE, 0], batch_size=4)
+    assert [int(next(samples)["idx"]) for _ in range(2)] == [3, 5]
+    with pytest.raises(IndexError):
+        next(samples)
+    bad = CellMapMultiDataset(parts).prefetch([SIZE], batch_size=4)
+    with pytest.raises(IndexError):
+        next(bad)
+
+
+def test_native_samples_have_one_type_whatever_a_transform_keeps(tmp_path) -> None:
+    """Raw stored as 8 and as 16 bits, left in its type by a transform, is delivered as what holds both."""
+    parts = []
+    for dtype in (np.uint8, np.int16):
+        raw = write_multiscale(tmp_path / np.dtype(dtype).name, np.full((8, 8, 8), 100, dtype))
+        parts.append(CellMapDataset(raw, input_arrays=INPUTS, dtype="native"))
+    whole, seen = CellMapMultiDataset(parts), []
+    whole.set_raw_value_transforms(lambda x: seen.append(x.dtype) or x)
+    samples = whole.__getitems__([0, 1])
+    assert seen == [torch.uint8, torch.int16]
+    assert {sample["raw"].dtype for sample in (*samples, whole[0])} == {torch.int16}
+    assert all((sample["raw"] == 100).all() for sample in samples)
+    whole.set_raw_value_transforms(lambda x: x / 100)
+    assert {sample["raw"].dtype for sample in whole.__getitems__([0, 1])} == {torch.float32}

@@ -1,0 +1,99 @@
+"""Counts kept from one program to the next, in a folder of the user's and never beside the data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+from cellmap_data.image.counting.tally import Tally
+from cellmap_data.storage import fingerprint
+
+FOLDER_VARIABLE = "CELLMAP_DATA_CACHE_DIR"
+_FORM = 1
+"""Grows when what is counted changes its meaning: older files are not looked at then."""
+
+_lock = threading.Lock()
+_warned_of: set[str] = set()
+
+
+def cache_folder() -> Path:
+    """Where counts are kept: ``CELLMAP_DATA_CACHE_DIR``, else ``cellmap-data`` among the user's caches."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(home, "cellmap-data")
+
+
+class Remembered:
+    """The place of one array's counts. What lies there and cannot be read counts as nothing.
+
+    Parameters
+    ----------
+    uri : str
+        Path of the array. The place depends on it and on the array's fingerprint, so what was counted before
+        a change is never found again.
+    context : object, optional
+        How to reach the store, see :mod:`cellmap_data.storage.access`.
+    """
+
+    def __init__(self, uri: str, context: Any = None) -> None:
+        self._uri, state = uri if "://" in uri else os.path.abspath(uri), fingerprint(uri, context)
+        key = hashlib.sha256(json.dumps([_FORM, self._uri, state]).encode()).hexdigest()
+        self._path = cache_folder() / "counts" / key[:2] / f"{key}.json" if state else None
+
+    def recall(self) -> Tally | None:
+        """The counts of last time, or None."""
+        if self._path is None:
+            return None
+        try:
+            kept = json.loads(self._path.read_bytes())
+            tally = Tally(kept["positive"], kept["known"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        counts = (tally.positive, tally.known)
+        good = all(isinstance(n, int) for n in counts) and 0 <= tally.positive <= tally.known
+        return tally if good else None
+
+    def keep(self, tally: Tally) -> None:
+        """Write the counts down in one step, so that other processes see all of it or nothing.
+
+        Where that cannot be done there is one warning for the folder, and they are counted again next time.
+        """
+        if self._path is None:
+            return
+        text = json.dumps({"uri": self._uri, "positive": tally.positive, "known": tally.known})
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(self._path, text)
+        except OSError as error:
+            _warn_once(str(cache_folder()), error)
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+def _warn_once(folder: str, error: OSError) -> None:
+    with _lock:
+        if folder in _warned_of:
+            return
+        _warned_of.add(folder)
+    warnings.warn(
+        f"Counts of classes cannot be kept in {folder} ({error.strerror}): they are counted again next time. "
+        f"Set {FOLDER_VARIABLE} to a folder that can be written to.",
+        stacklevel=2,
+    )
