@@ -36,7 +36,7 @@ def average(
 
     Voxels that do not exist or are NaN have no part in it; of a cell whose middle is NaN nothing is known. A
     cell without any voxel is ``fill``. One axis is summed at a time: planes under a cell, then their lines,
-    then the voxels of a line. ``work`` is memory for a plane and a line, [Y + 1, X]; its dtype holds the sums.
+    then the voxels of a line. ``work`` is memory for a plane and a line, [Y + 1, X], which holds sums.
     """
     nz, ny, nx = block.shape
     firsts, parts, weights = _along(first[2], step[2], out.shape[2], nx)

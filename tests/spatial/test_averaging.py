@@ -101,12 +101,13 @@ def test_nothing_bleeds_into_averages(motion, missing):
     assert shown[~np.isnan(shown)] == pytest.approx(100.0)
 
 
-def test_a_turned_read_does_not_depend_on_which_level_is_stored():
+@pytest.mark.parametrize("up", [0.0, 1.3, 2.9, 4.1, 5.5, 7.7])
+def test_a_turned_read_does_not_depend_on_which_level_is_stored(up):
     """Averaging a fine level and reading the mean level that a pyramid stores come to the same."""
     volume = np.random.default_rng(0).integers(0, 255, FINE.shape).astype(np.float64)
     coarse = Lattice((2.0,) * 3, (8.0,) * 3, tuple(n // 2 for n in FINE.shape))
     means = volume.reshape([k for n in coarse.shape for k in (n, 2)]).mean(axis=(1, 3, 5))
-    patch, centre = PatchSpec((5, 6, 7), (8.0,) * 3), (46.0, 55.0, 62.0)
+    patch, centre = PatchSpec((2, 3, 3), (8.0,) * 3), (46.0 + up, 55.0 + up, 62.0 - up)
     from_fine = read(read_at(FINE, patch, centre, TURNED, average=True), volume)
     assert from_fine == pytest.approx(read(read_at(coarse, patch, centre, TURNED), means))
 

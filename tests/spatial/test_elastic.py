@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,12 @@ def test_what_is_read_is_bounded_by_the_displacement():
     motion = Motion(warps=(Spline((64.0,) * 3, (20.0, 10.0, 12.0), (7, 7, 7), 1),))
     bent = read_at(SHEETS, CUBE, (290.0, 200.0, 200.0), motion).source
     assert [a - b for a, b in zip(bent.shape, still.shape, strict=True)] == [2, 4, 6]
+    turned = replace(motion, matrix=((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    with_bend, without = (
+        read_at(SHEETS, CUBE, (290.0, 200.0, 200.0), m).source.shape
+        for m in (turned, replace(turned, warps=()))
+    )
+    assert with_bend[1] - without[1] == 8  # along y, where the sample's z runs: 20 nm to either side
 
 
 def test_a_plane_stays_plane():
