@@ -245,7 +245,8 @@ def add_spatial_transforms(table: dict[str, Any]) -> None:
 
     Returns nothing; put your entry into ``table``.
 
-    Example: see ``cellmap_data.spatial.SpatialTransform`` for what an entry must offer::
+    Example: see ``cellmap_data.spatial.SpatialTransform`` for what an entry must offer; what it draws may be
+    linear, or any smooth map (``cellmap_data.spatial.Warp``)::
 
         @hookimpl
         def add_spatial_transforms(table):

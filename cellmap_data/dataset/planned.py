@@ -11,7 +11,7 @@ from cellmap_data.dataset.recipe import Recipe
 from cellmap_data.errors import SampleError, StoreError, message
 from cellmap_data.image import PatchRead, StoredImage, start_read
 from cellmap_data.sampler import Draw
-from cellmap_data.spatial import Motion, ReadPlan, Source, Vec
+from cellmap_data.spatial import Bend, Field, Motion, ReadPlan, Source, Vec
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -51,7 +51,7 @@ class Planned:
         key = image.source, linear
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = image.plan(self.centre, self.motion, snap=not linear)
+            plan = self.plans[key] = image.plan(self.centre, self.motion, snap=not linear, average=linear)
         return plan
 
 
@@ -76,12 +76,20 @@ class Reads:
             self._under_way.append((planned.entry, name, image.uri, read))
 
     def wait(self) -> None:
-        """Wait until nothing writes into the batch's memory any more, whatever fails."""
-        for entry, name, uri, read in self._under_way:
-            try:
-                read.result()
-            except StoreError as error:
-                self._failed(entry, name, uri, error)
+        """Wait until nothing writes into the batch's memory any more, whatever fails.
+
+        Sample by sample, so that the displacements of only one are held, however large the batch is.
+        """
+        samples: dict[int, list[tuple[Entry, str, str, PatchRead]]] = {}
+        for under_way in self._under_way:
+            samples.setdefault(id(under_way[0]), []).append(under_way)
+        for reads in samples.values():
+            fields: dict[Bend, Field] = {}
+            for entry, name, uri, read in reads:
+                try:
+                    read.result(fields)
+                except StoreError as error:
+                    self._failed(entry, name, uri, error)
 
     def check(self) -> None:
         """Raise the first failure, if there was one."""

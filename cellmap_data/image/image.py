@@ -44,7 +44,8 @@ class CellMapImage:
     pad_value : float
         What lies outside the volume.
     interpolation : {"nearest", "linear"}
-        How voxels are made where the voxel size asked for is not stored.
+        How voxels are made where the voxel size asked for is not stored. "linear" averages voxels to larger
+        ones.
     axis_order : str
         The axes of the arguments, and of the patches.
     value_transform : callable or sequence of callables, optional
@@ -125,8 +126,8 @@ class CellMapImage:
         StoreError
             If the volume cannot be read.
         """
-        plan = self.stored.plan(self._place(center), Motion.identity(), snap=True)
         linear, transforms = self.interpolation == "linear", self._transforms
+        plan = self.stored.plan(self._place(center), Motion.identity(), snap=True, average=linear)
         dtype = self.stored.dtype if transforms else value_dtype([self.stored.dtype], exact=not linear)
         patch = np.empty(self._spec.shape, dtype)
         fill = 0 if transforms else self.pad_value

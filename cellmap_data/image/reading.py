@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellmap_data.image.axes import StoredAxes
-from cellmap_data.spatial import CopyPlan, ReadPlan, ResamplePlan, resample
+from cellmap_data.spatial import Bend, CopyPlan, Field, ReadPlan, resample
 from cellmap_data.storage import ArrayReader, Pending
 
 
@@ -24,8 +24,13 @@ class PatchRead:
     pending: Pending | None = None
     block: npt.NDArray[Any] | None = None
 
-    def result(self) -> None:
+    def result(self, fields: dict[Bend, Field] | None = None) -> None:
         """Wait for the voxels, and resample them where the plan says so.
+
+        Parameters
+        ----------
+        fields : dict, optional
+            What the patches of one sample share, see :func:`cellmap_data.spatial.resample`.
 
         Raises
         ------
@@ -38,7 +43,7 @@ class PatchRead:
             if not self.plan.covers:
                 self.plan.fill_missing(self.out, self.fill)
         elif self.block is not None:
-            resample(self.plan, self.block, self.out, linear=self.linear, fill=self.fill)
+            resample(self.plan, self.block, self.out, linear=self.linear, fill=self.fill, fields=fields)
         else:
             self.out[...] = self.fill
 
@@ -73,7 +78,7 @@ def start_read(
     box = axes.index(plan.source)
     if plan.source.empty:
         return PatchRead(plan, out, linear, fill)
-    if isinstance(plan, ResamplePlan):
-        block = np.empty(plan.source.shape, reader.dtype)
-        return PatchRead(plan, out, linear, fill, reader.read_into(box, axes.view(block)), block)
-    return PatchRead(plan, out, linear, fill, reader.read_into(box, axes.view(plan.view(out))))
+    if isinstance(plan, CopyPlan):
+        return PatchRead(plan, out, linear, fill, reader.read_into(box, axes.view(plan.view(out))))
+    block = np.empty(plan.source.shape, reader.dtype)
+    return PatchRead(plan, out, linear, fill, reader.read_into(box, axes.view(block)), block)

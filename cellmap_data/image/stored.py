@@ -132,9 +132,9 @@ class StoredImage:
         sizes = zip(patch.voxel, self.source.lattice.voxel, patch.shape, strict=True)
         return any(v < s and not same_voxel_size(v, s, n) for v, s, n in sizes)
 
-    def plan(self, centre: Vec, motion: Motion, *, snap: bool) -> ReadPlan:
-        """How to read the patch at ``centre`` (nm), moved by ``motion``."""
-        return plan_read(self.source.lattice, self.source.patch, centre, motion, snap=snap)
+    def plan(self, centre: Vec, motion: Motion, *, snap: bool, average: bool) -> ReadPlan:
+        """How to read the patch at ``centre`` (nm), moved by ``motion``; the rest as in :func:`plan_read`."""
+        return plan_read(self.source.lattice, self.source.patch, centre, motion, snap=snap, average=average)
 
 
 def lattices_of(volume: Multiscale, absent: float = 1.0) -> list[Lattice]:

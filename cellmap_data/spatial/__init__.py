@@ -4,6 +4,8 @@ All of it is arithmetic on z, y, x and nm; nothing here knows a store. :mod:`cel
 states the frame of coordinates and the rule of rounding on which everything rests.
 """
 
+from cellmap_data.spatial.bending import Bend, Field
+from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.frame import (
     AXES,
     Box,
@@ -17,8 +19,9 @@ from cellmap_data.spatial.frame import (
 )
 from cellmap_data.spatial.grid import Grid, sampling_grid
 from cellmap_data.spatial.lattice import Lattice, PatchSpec, Source, choose_level
-from cellmap_data.spatial.motion import Matrix, Motion
-from cellmap_data.spatial.plans import CopyPlan, ReadPlan, ResamplePlan, plan_read
+from cellmap_data.spatial.motion import Matrix, Motion, Warp
+from cellmap_data.spatial.planning import plan_read
+from cellmap_data.spatial.plans import AveragePlan, CopyPlan, ReadPlan, ResamplePlan
 from cellmap_data.spatial.resampling import resample
 from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatial_table
 from cellmap_data.spatial.tiling import Blocks, Tiling
@@ -26,9 +29,13 @@ from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransfo
 
 __all__ = [
     "AXES",
+    "AveragePlan",
+    "Bend",
     "Blocks",
     "Box",
     "CopyPlan",
+    "Elastic",
+    "Field",
     "Fits",
     "Grid",
     "Lattice",
@@ -48,6 +55,7 @@ __all__ = [
     "Transpose",
     "Vec",
     "VoxelBox",
+    "Warp",
     "choose_level",
     "edge_index",
     "first_voxel",

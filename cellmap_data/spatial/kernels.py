@@ -1,4 +1,7 @@
-"""The compiled loops. This is the only module that imports numba, and only resampling imports it.
+"""The compiled loops over a patch, and :func:`compiled`, which makes them.
+
+This is the only module that imports numba. It and its siblings (``*_kernels.py``) are imported where they
+run.
 
 Each kernel walks the patch ``out`` in C order. Its voxel (i, j, k) lies at ``matrix @ (i, j, k) + offset`` in
 ``block``, in float64: a thousandth of a voxel must survive coordinates of many thousands. Along a row, the
@@ -6,8 +9,9 @@ voxels that need no look at the borders of the block form a run. It is found onc
 the flat block by unsigned indices (signed ones would each be tested for being negative).
 
 Compiled code is kept on disk, beside the package or in the user's cache; where neither can be written, each
-process compiles anew. The compiler notices changes of this file only: after one of
-:func:`cellmap_data.spatial.frame.round_up`, remove what it kept (``__pycache__/*.nb*``).
+process compiles anew. The compiler notices changes of the file of a loop only: after one of
+:func:`cellmap_data.spatial.frame.round_up`, or of what siblings take from here, remove what it kept
+(``__pycache__/*.nb*``).
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Place: TypeAlias = tuple[float, float, float]
 
 _ONE = np.uintp(1)
-_TIE = 0.5 + frame.TOLERANCE
+TIE = 0.5 + frame.TOLERANCE
 
 
 def compiled(function: F) -> F:
@@ -48,12 +52,13 @@ _round_up = compiled(frame.round_up)
 
 
 @compiled
-def _nearest(x: float) -> int:
+def nearest_index(x: float) -> int:
+    """The voxel nearest to an index; ties go down."""
     return _round_up(x - 0.5)
 
 
 @compiled
-def _row(matrix: Array, offset: Array, i: int, j: int) -> Place:
+def row_start(matrix: Array, offset: Array, i: int, j: int) -> Place:
     """Where row (i, j) of the patch begins."""
     return (
         offset[0] + matrix[0, 0] * i + matrix[0, 1] * j,
@@ -93,11 +98,11 @@ def nearest(block: Array, matrix: Array, offset: Array, fill: Any, out: Array) -
     flat = block.ravel()
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            row = _row(matrix, offset, i, j)
+            row = row_start(matrix, offset, i, j)
             first, end = _inner_run(block.shape, row, matrix, out.shape[2], -0.49)
-            # Within the run _nearest is spelt out by truncation, which is a third faster. That rounds up only
-            # what is negative, so the run counts down from the far corner, (nz, ny, nx).
-            far = row[0] - _TIE - nz, row[1] - _TIE - ny, row[2] - _TIE - nx
+            # Within the run nearest_index is spelt out by truncation, which is a third faster. That rounds up
+            # only what is negative, so the run counts down from the far corner, (nz, ny, nx).
+            far = row[0] - TIE - nz, row[1] - TIE - ny, row[2] - TIE - nx
             corner = (nz * ny + ny) * nx + nx
             for k in range(first, end):
                 z = np.intp(far[0] + matrix[0, 2] * k)
@@ -106,9 +111,9 @@ def nearest(block: Array, matrix: Array, offset: Array, fill: Any, out: Array) -
                 out[i, j, k] = flat[np.uintp(corner + (z * ny + y) * nx + x)]
             for rest in range(out.shape[2] - (end - first)):
                 k = rest if rest < first else rest + (end - first)
-                a = _nearest(row[0] + matrix[0, 2] * k)
-                b = _nearest(row[1] + matrix[1, 2] * k)
-                c = _nearest(row[2] + matrix[2, 2] * k)
+                a = nearest_index(row[0] + matrix[0, 2] * k)
+                b = nearest_index(row[1] + matrix[1, 2] * k)
+                c = nearest_index(row[2] + matrix[2, 2] * k)
                 if 0 <= a < nz and 0 <= b < ny and 0 <= c < nx:
                     out[i, j, k] = block[a, b, c]
                 else:
@@ -125,7 +130,7 @@ def linear(block: Array, matrix: Array, offset: Array, fill: float, half: float,
     flat = block.ravel()
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            row = _row(matrix, offset, i, j)
+            row = row_start(matrix, offset, i, j)
             first, end = _inner_run(block.shape, row, matrix, out.shape[2], 0.0)
             for k in range(out.shape[2]):
                 z = row[0] + matrix[0, 2] * k
@@ -135,14 +140,14 @@ def linear(block: Array, matrix: Array, offset: Array, fill: float, half: float,
                 if first <= k < end:
                     a, b, c = np.intp(z), np.intp(y), np.intp(x)
                     corner = np.uintp((a * ny + b) * nx + c)
-                    value = _eight(flat, corner, np.uintp(ny * nx), np.uintp(nx), z - a, y - b, x - c)
+                    value = eight(flat, corner, np.uintp(ny * nx), np.uintp(nx), z - a, y - b, x - c)
                 if value != value:  # at the rim of the block, or beside a NaN
-                    value = _valid_part(block, z, y, x, fill)
+                    value = valid_part(block, z, y, x, fill)
                 out[i, j, k] = value + half
 
 
 @compiled
-def _eight(flat: Array, corner: Any, plane: Any, line: Any, z: float, y: float, x: float) -> float:
+def eight(flat: Array, corner: Any, plane: Any, line: Any, z: float, y: float, x: float) -> float:
     """Interpolate at (z, y, x) from the ``corner`` of eight voxels, all of which exist."""
     near = _between(_pair(flat, corner, x), _pair(flat, corner + line, x), y)
     far = _between(_pair(flat, corner + plane, x), _pair(flat, corner + plane + line, x), y)
@@ -160,10 +165,10 @@ def _between(low: float, high: float, part: float) -> float:
 
 
 @compiled
-def _valid_part(block: Array, z: float, y: float, x: float, fill: float) -> float:
+def valid_part(block: Array, z: float, y: float, x: float, fill: float) -> float:
     """Interpolate between those neighbours that exist and are no NaN, if the nearest is one of them."""
     nz, ny, nx = block.shape
-    a, b, c = _nearest(z), _nearest(y), _nearest(x)
+    a, b, c = nearest_index(z), nearest_index(y), nearest_index(x)
     if not (0 <= a < nz and 0 <= b < ny and 0 <= c < nx):
         return fill
     if block[a, b, c] != block[a, b, c]:
@@ -186,9 +191,9 @@ def outside(shape: frame.Shape, matrix: Array, offset: Array, out: Array) -> Non
     """Whether the nearest voxel lies outside a block of that ``shape``, as a mask."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            row = _row(matrix, offset, i, j)
+            row = row_start(matrix, offset, i, j)
             for k in range(out.shape[2]):
-                z = _nearest(row[0] + matrix[0, 2] * k)
-                y = _nearest(row[1] + matrix[1, 2] * k)
-                x = _nearest(row[2] + matrix[2, 2] * k)
+                z = nearest_index(row[0] + matrix[0, 2] * k)
+                y = nearest_index(row[1] + matrix[1, 2] * k)
+                x = nearest_index(row[2] + matrix[2, 2] * k)
                 out[i, j, k] = not (0 <= z < shape[0] and 0 <= y < shape[1] and 0 <= x < shape[2])

@@ -2,7 +2,8 @@
 
 A plan is pure arithmetic on where things are; it holds no data and knows no store, so all classes that share
 a lattice share one plan. When the voxels asked for are stored ones, the plan is a copy, and mirrors and
-transpositions are strides of the memory it is copied into. Otherwise it resamples, in one pass.
+transpositions are strides of the memory it is copied into; so they are when stored voxels are averaged to
+larger ones. Otherwise it resamples, in one pass. :mod:`cellmap_data.spatial.planning` makes plans.
 """
 
 from __future__ import annotations
@@ -10,25 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
-from cellmap_data.spatial.frame import (
-    TOLERANCE,
-    Shape,
-    Vec,
-    VoxelBox,
-    first_voxel,
-    nearest_voxel,
-    same_voxel_size,
-)
-from cellmap_data.spatial.lattice import Lattice, PatchSpec
-from cellmap_data.spatial.motion import Matrix, Motion, as_matrix
+from cellmap_data.spatial.bending import Bend
+from cellmap_data.spatial.frame import Shape, Vec, VoxelBox, nearest_voxel
+from cellmap_data.spatial.motion import Matrix
 
 Array: TypeAlias = npt.NDArray[Any]
-
-NO_PART = 1e-6
-"""A stored voxel whose share in a patch is smaller has none: it comes from the error of arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +45,7 @@ class CopyPlan:
     @property
     def covers(self) -> bool:
         """Whether the stored array has every voxel of the patch."""
-        return self.target.shape == self._along_stored_axes
+        return self.target.shape == permuted(self.shape, self.perm)
 
     def view(self, out: Array) -> Array:
         """The part of ``out`` to read into, along the stored axes: ``view[...] = stored[source.slices]``.
@@ -71,11 +60,11 @@ class CopyPlan:
         ndarray
             A view of shape ``source.shape``; its strides may be negative.
         """
-        return self._stored_axes(out)[self.target.slices]
+        return _upright(out, self.perm, self.flips)[self.target.slices]
 
     def fill_missing(self, out: Array, value: Any) -> None:
         """Set what the stored array does not have, in place; ``out`` is the patch or a mask of its shape."""
-        patch = self._stored_axes(out)
+        patch = _upright(out, self.perm, self.flips)
         for axis in range(3):
             before, after = [slice(None)] * 3, [slice(None)] * 3
             before[axis] = slice(0, self.target.lo[axis])
@@ -83,21 +72,75 @@ class CopyPlan:
             patch[tuple(before)] = value
             patch[tuple(after)] = value
 
-    @property
-    def _along_stored_axes(self) -> Shape:
-        return _permuted(self.shape, self.perm)
 
-    def _stored_axes(self, out: Array) -> Array:
-        """The whole patch along the stored axes."""
-        turned = out[tuple(slice(None, None, -1 if flip else None) for flip in self.flips)]
-        return turned.transpose([self.perm.index(axis) for axis in range(3)])
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """An upright grid over a block of stored voxels; what lies under a cell is averaged.
+
+    Attributes
+    ----------
+    first : Vec
+        The middle of the first cell, as an index into the block.
+    step : Vec
+        From one cell to the next, in stored voxels. A cell is as wide, but never narrower than a voxel: where
+        cells are finer than voxels the average over one voxel's width is linear interpolation.
+    shape : Shape
+        Cells per axis.
+    """
+
+    first: Vec
+    step: Vec
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class AveragePlan:
+    """A patch whose voxels are larger than the stored ones, and upright: each is the average under it.
+
+    Attributes
+    ----------
+    source : VoxelBox
+        The block to read: every voxel that has a part in the patch, clipped to the stored array; may be
+        empty.
+    cells : Cells
+        The voxels of the patch over the block, along the axes of the stored array.
+    shape : Shape
+        The patch.
+    perm, flips
+        As in :class:`Motion`.
+    covers : bool
+        Whether every voxel of the patch has its middle in the stored array.
+    """
+
+    source: VoxelBox
+    cells: Cells
+    shape: Shape
+    perm: Shape
+    flips: tuple[bool, bool, bool]
+    covers: bool
+
+    def view(self, out: Array) -> Array:
+        """The patch ``out`` along the stored axes: the cells, in their order."""
+        return _upright(out, self.perm, self.flips)
+
+    def fill_missing(self, out: Array, value: Any) -> None:
+        """Set what lies outside the stored array, in place; ``out`` is the patch or a mask of its shape."""
+        if self.covers:
+            return
+        patch, cells = self.view(out), self.cells
+        for axis in range(3):
+            first, step, n = cells.first[axis], cells.step[axis], self.source.shape[axis]
+            for k in range(cells.shape[axis]):
+                if not 0 <= nearest_voxel(first + k * step) < n:
+                    patch[(slice(None),) * axis + (k,)] = value
 
 
 @dataclass(frozen=True, slots=True)
 class ResamplePlan:
     """A patch whose voxels lie between stored ones.
 
-    Voxel ``i`` (z, y, x) of the patch lies at the index ``matrix @ i + offset`` of the block to be read.
+    Voxel ``i`` (z, y, x) of the patch lies at the index ``matrix @ (i + u) + offset`` of the block to be
+    read, where ``u`` is the displacement of the ``bend``, if there is one, in voxels of the patch.
 
     Attributes
     ----------
@@ -109,7 +152,12 @@ class ResamplePlan:
     shape : Shape
         The patch.
     covers : bool
-        Whether every voxel of the patch lies within the stored array.
+        Whether every voxel of the patch lies within the stored array; of a bent patch, whether it would at
+        the largest displacement.
+    bend : Bend or None
+        What displaces the voxels of the patch.
+    cells : Cells or None
+        To what the block is averaged before it is interpolated; not for labels.
     """
 
     source: VoxelBox
@@ -117,6 +165,8 @@ class ResamplePlan:
     offset: Vec
     shape: Shape
     covers: bool
+    bend: Bend | None = None
+    cells: Cells | None = None
 
     def fill_missing(self, out: Array, value: Any) -> None:
         """Set what lies outside the stored array, in place; ``out`` is the patch or a mask of its shape."""
@@ -126,83 +176,15 @@ class ResamplePlan:
             resampling.fill_outside(self, out, value)
 
 
-ReadPlan: TypeAlias = CopyPlan | ResamplePlan
+ReadPlan: TypeAlias = CopyPlan | AveragePlan | ResamplePlan
 
 
-def plan_read(lattice: Lattice, patch: PatchSpec, centre: Vec, motion: Motion, *, snap: bool) -> ReadPlan:
-    """How to read one patch from one stored level.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The level.
-    patch : PatchSpec
-        The voxels asked for.
-    centre : Vec
-        The middle of the space the patch covers, nm.
-    motion : Motion
-        How the patch is moved about its centre.
-    snap : bool
-        Copy the nearest stored voxels (ties down) also where the patch lies between them. For labels, which
-        take the nearest voxel anyway, this gives the same voxels as resampling and is cheaper.
-
-    Returns
-    -------
-    CopyPlan or ResamplePlan
-        A copy when the voxel sizes are equal, the motion is index arithmetic and the voxels coincide to
-        within a thousandth (or ``snap``).
-    """
-    if motion.matrix is None and _same_sizes(lattice.voxel, patch, motion.perm):
-        shape = _permuted(patch.shape, motion.perm)
-        axes = list(zip(centre, lattice.origin, lattice.voxel, shape, strict=True))
-        if snap or all(_in_phase(c, t, s, P) for c, t, s, P in axes):
-            z, y, x = (first_voxel(c, t, s, P) for c, t, s, P in axes)
-            return _copy((z, y, x), shape, lattice.shape, patch.shape, motion)
-    return _resample(lattice, patch, centre, motion)
-
-
-def _permuted(shape: Shape, perm: Shape) -> Shape:
+def permuted(shape: Shape, perm: Shape) -> Shape:
     """Lengths along the axes of a patch as lengths along the axes of the stored array."""
     return shape[perm.index(0)], shape[perm.index(1)], shape[perm.index(2)]
 
 
-def _same_sizes(stored: Vec, patch: PatchSpec, perm: Shape) -> bool:
-    return all(
-        same_voxel_size(v, stored[b], P) for v, b, P in zip(patch.voxel, perm, patch.shape, strict=True)
-    )
-
-
-def _in_phase(c: float, t: float, s: float, P: int) -> bool:  # noqa: N803
-    """Whether the voxels of a patch coincide with stored ones along one axis."""
-    index = (c - t) / s - (P - 1) / 2
-    return abs(index - round(index)) <= TOLERANCE
-
-
-def _copy(first: Shape, along_stored: Shape, stored: Shape, shape: Shape, motion: Motion) -> CopyPlan:
-    whole = VoxelBox((0, 0, 0), along_stored).shifted(first)
-    source = whole.clipped(stored)
-    z, y, x = first
-    target = source if source.empty else source.shifted((-z, -y, -x))
-    return CopyPlan(source, target, shape, motion.perm, motion.flips)
-
-
-def _resample(lattice: Lattice, patch: PatchSpec, centre: Vec, motion: Motion) -> ResamplePlan:
-    voxel = np.array(lattice.voxel)
-    matrix = motion.as_array() * np.array(patch.voxel) / voxel[:, None]
-    middle = (np.array(patch.shape) - 1) / 2
-    offset = (np.array(centre) - np.array(lattice.origin)) / voxel - matrix @ middle
-    ends = matrix * (np.array(patch.shape) - 1)
-    low, high = offset + np.minimum(ends, 0).sum(axis=1), offset + np.maximum(ends, 0).sum(axis=1)
-    reach = VoxelBox(_ints(np.floor(low + NO_PART)), _ints(np.ceil(high - NO_PART) + 1))
-    source = reach.clipped(lattice.shape)
-    covers = all(
-        nearest_voxel(a) >= 0 and nearest_voxel(b) < n
-        for a, b, n in zip(low.tolist(), high.tolist(), lattice.shape, strict=True)
-    )
-    z, y, x = (offset - source.lo).tolist()
-    return ResamplePlan(source, as_matrix(matrix), (z, y, x), patch.shape, covers)
-
-
-def _ints(array: npt.NDArray[np.float64]) -> Shape:
-    z, y, x = (int(n) for n in array)
-    return z, y, x
+def _upright(out: Array, perm: Shape, flips: tuple[bool, bool, bool]) -> Array:
+    """A whole patch along the stored axes."""
+    turned = out[tuple(slice(None, None, -1 if flip else None) for flip in flips)]
+    return turned.transpose([perm.index(axis) for axis in range(3)])

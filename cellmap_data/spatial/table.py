@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.lattice import PatchSpec
 from cellmap_data.spatial.motion import Motion
 from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
@@ -20,15 +21,20 @@ TransformTable: TypeAlias = dict[str, Callable[[Any], SpatialTransform]]
 
 def spatial_table() -> TransformTable:
     """A fresh table of the transforms that come with the package; plugins add theirs to it."""
-    return {"mirror": Mirror.from_options, "transpose": Transpose.from_options, "rotate": Rotate.from_options}
+    return {
+        "elastic": Elastic.from_options,
+        "mirror": Mirror.from_options,
+        "transpose": Transpose.from_options,
+        "rotate": Rotate.from_options,
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class SpatialTransforms:
     """The spatial transforms of a dataset, in the order in which they draw and act.
 
-    That order is mirror, transpose, rotate, then others by name: it does not depend on how the user's
-    dictionary was written, so neither do the samples.
+    That order is elastic, mirror, transpose, rotate, then others by name: it does not depend on how the
+    user's dictionary was written, so neither do the samples.
     """
 
     transforms: tuple[SpatialTransform, ...] = ()

@@ -1,4 +1,4 @@
-"""The spatial transforms: each draws the motion of one sample.
+"""The spatial transforms: each draws the motion of one sample. Elastic ones are in ``elastic``.
 
 A draw takes the same number of random numbers whatever it finds, so that what one transform draws does not
 depend on where the patch lies or on the transforms before it.
@@ -28,7 +28,7 @@ class SpatialTransform(Protocol):
     """What an entry of the table of spatial transforms makes from the user's options."""
 
     def draw(self, rng: np.random.Generator, patches: Sequence[PatchSpec], fits: Fits) -> Motion:
-        """Draw the motion of one sample.
+        """Draw the motion of one sample: a matrix, a :class:`cellmap_data.spatial.Warp`, or both.
 
         Parameters
         ----------

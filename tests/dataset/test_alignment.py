@@ -7,7 +7,7 @@ import pytest
 
 from cellmap_data import CellMapDataset
 from cellmap_data.sampler import Draw
-from tests.dataset.truth import index_at, inside, nearest, places, ramp_at
+from tests.dataset.truth import index_at, inside, mean_index, nearest, places, ramp_at
 from tests.volumes import ramp, write_multiscale
 
 FLOAT_ERROR = 0.2  # of float32 at 640,000; half a voxel along x is 0.5, along y 50, along z 5,000
@@ -38,9 +38,12 @@ def some_of(dataset: CellMapDataset, n: int = 9) -> list[int]:
     return sorted({0, len(dataset) - 1, *np.random.default_rng(0).integers(0, len(dataset), n).tolist()})
 
 
-def motion_of(dataset: CellMapDataset, i: int) -> np.ndarray:
+def motion_of(dataset: CellMapDataset, i: int) -> tuple:
+    """The linear part of the motion of a sample, and its bend."""
     centre = tuple(dataset.get_center(i).values())
-    return dataset.recipe.motion(centre, Draw(dataset.seed, dataset.epoch, i)).as_array()
+    motion = dataset.recipe.motion(centre, Draw(dataset.seed, dataset.epoch, i))
+    bends = [(warp.control_points(), warp.spacing) for warp in motion.warps]
+    return motion.as_array(), *bends
 
 
 @pytest.mark.parametrize("volume", VOLUMES)
@@ -63,7 +66,7 @@ def test_stored_voxels_are_copied_from_their_place(volume, shape, tmp_path) -> N
 @pytest.mark.parametrize("origin", [(0, 0, 0), (104, -52, 7.5)], ids=["at 0", "offset"])
 @pytest.mark.filterwarnings("ignore:Finer voxels")
 def test_other_voxel_sizes_lie_where_they_should(factor, origin, tmp_path) -> None:
-    """At sizes of and between levels raw is the volume's value there, labels are the nearest voxel."""
+    """At sizes of and between levels raw is the mean of what a voxel covers, labels are the nearest voxel."""
     base, shape = (16, 8, 8), (6, 8, 10)
     voxel = tuple(s * factor for s in base)
     dataset = ramp_dataset(tmp_path, shape, voxel, {"voxel": base, "origin": origin})
@@ -71,11 +74,14 @@ def test_other_voxel_sizes_lie_where_they_should(factor, origin, tmp_path) -> No
         index = index_at(places(dataset.get_center(i), shape, voxel), base, origin)
         sample = dataset[i]
         finest_step = max(2 ** np.floor(np.log2(max(factor, 1))), 1)
-        margin = finest_step / 2  # nothing lies beyond the centres of the outermost voxels of the level read
+        width = factor / finest_step  # of a voxel asked for, in voxels of the level read
+        margin = finest_step * (width + 1) / 2  # what a voxel needs lies within the level read
         top = np.reshape((39, 47, 63), (3, 1, 1, 1))
         known = ((index >= margin - 0.5) & (index <= top - margin + 0.5)).all(axis=0)
-        assert known.mean() > 0.5
-        np.testing.assert_allclose(sample["raw"][0].numpy()[known], ramp_at(index)[known], atol=FLOAT_ERROR)
+        assert known.mean() > 0.25
+        mean = mean_index((index + 0.5) / finest_step - 0.5, max(width, 1))
+        mean = (mean + 0.5) * finest_step - 0.5
+        np.testing.assert_allclose(sample["raw"][0].numpy()[known], ramp_at(mean)[known], atol=FLOAT_ERROR)
         np.testing.assert_array_equal(sample["ids"][0], ramp_at(nearest(index)))
 
 
@@ -135,13 +141,19 @@ def test_targets_of_several_scales_are_each_right(tmp_path) -> None:
             np.testing.assert_array_equal(got, ramp_at(nearest(index)), err_msg=name)
 
 
+BEND = {"control_point_spacing": (48, 32, 32), "max_displacement": 12}
 MOTIONS = [
     pytest.param({"mirror": {"z": 1.0, "x": 1.0}}, id="mirror"),
     pytest.param({"mirror": {"z": 0.5, "y": 0.5, "x": 0.5}, "transpose": True}, id="mirror, transpose"),
     pytest.param({"rotate": {"z": [30, 30]}}, id="rotate z"),
     pytest.param(
-        {"rotate": {"z": 180, "y": 180, "x": 180}, "transpose": True, "mirror": {"y": True}}, id="all"
+        {"rotate": {"z": 180, "y": 180, "x": 180}, "transpose": True, "mirror": {"y": True}}, id="rigid"
     ),
+    pytest.param({"elastic": BEND}, id="elastic"),
+    pytest.param(
+        {"elastic": BEND, "mirror": {"y": True}, "transpose": True}, id="elastic, mirror, transpose"
+    ),
+    pytest.param({"elastic": BEND, "mirror": {"z": True}, "transpose": True, "rotate": {"x": 90}}, id="all"),
 ]
 
 
@@ -152,8 +164,9 @@ def test_a_moved_sample_is_the_world_moved_about_its_centre(transforms, voxel, t
     shape = (8, 10, 10)
     dataset = ramp_dataset(tmp_path, shape, voxel, {"voxel": voxel}, spatial_transforms=transforms, seed=3)
     for i in some_of(dataset):
-        motion = motion_of(dataset, i)
-        index = index_at(places(dataset.get_center(i), shape, voxel, motion), voxel, (0, 0, 0))
+        index = index_at(
+            places(dataset.get_center(i), shape, voxel, *motion_of(dataset, i)), voxel, (0, 0, 0)
+        )
         off_tie = (np.abs(index - np.floor(index) - 0.5) > 2e-3).all(axis=0)
         known = inside(index, (40, 48, 64))
         sample = dataset[i]

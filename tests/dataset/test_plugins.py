@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pickle
 import typing
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from cellmap_data import CellMapDataset, CellMapImage
 from cellmap_data.errors import ConfigurationError, StoreError
+from cellmap_data.sampler import Draw
 from cellmap_data.spatial import Motion
+from tests.dataset.truth import index_at, places, ramp_at
 from tests.volumes import ramp, write_multiscale
 
 CUBE = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
@@ -106,6 +109,60 @@ def test_a_plugin_adds_a_spatial_transform(tmp_path) -> None:
         path, input_arrays={"raw": CUBE}, spatial_transforms={"upside": {}}, plugins=Manager()
     )
     np.testing.assert_array_equal(dataset[0]["raw"][0], ramp((8, 8, 8))[::-1])
+
+
+@dataclass(frozen=True)
+class Swirl:
+    """Turns about z by an angle that falls with the distance from the axis: a map that is not linear."""
+
+    angle: float
+    reach = (0.0, 24.0, 24.0)
+
+    def displacement(self, z, y, x):
+        """As a complex number, along y and x."""
+        place = y + 1j * x
+        moved = place * np.exp(1j * self.angle * np.exp(-(np.abs(place) ** 2) / 400)) - place
+        return np.zeros(()), moved.real, moved.imag
+
+
+class Swirling:
+    def draw(self, rng, patches, fits) -> Motion:
+        return Motion(warps=(Swirl(0.5 + rng.random()),))
+
+
+class Shearing:
+    def draw(self, rng, patches, fits) -> Motion:
+        return Motion(matrix=((1.0, 0.0, 0.0), (0.0, 1.0, 0.5), (0.0, 0.0, 1.0)))
+
+
+class Warping:
+    def open_array(self, uri, context):
+        """Leaves reading to others."""
+
+    def add_spatial_transforms(self, table) -> None:
+        table |= {"swirl": lambda options: Swirling(), "shear": lambda options: Shearing()}
+
+
+def test_a_plugin_adds_maps_that_are_linear_and_not(tmp_path) -> None:
+    """A shear and a swirl of a plugin act after a mirror, in one read: the ramp tells the mapped places."""
+    voxel, shape = (16, 8, 8), (4, 9, 8)
+    dataset = CellMapDataset(
+        write_multiscale(tmp_path, ramp((24, 40, 40)), voxel),
+        input_arrays={"raw": {"shape": shape, "scale": voxel}},
+        spatial_transforms={"mirror": {"x": 1.0}, "swirl": {}, "shear": {}},
+        plugins=Warping(),
+        seed=1,
+    )
+    i = len(dataset) // 2
+    centre = dataset.get_center(i)
+    motion = dataset.recipe.motion(tuple(centre.values()), Draw(dataset.seed, dataset.epoch, i))
+    z, y, x = places(dict.fromkeys("zyx", 0.0), shape, voxel)
+    y, x = y - 0.5 * x, -x  # mirrored, then sheared
+    swirl = next(warp.warp for warp in motion.warps)
+    _, dy, dx = swirl.displacement(z, y, x)
+    points = np.stack([z, y + dy, x + dx]) + np.reshape([*centre.values()], (3, 1, 1, 1))
+    wanted = ramp_at(index_at(points, voxel, (0, 0, 0)))
+    np.testing.assert_allclose(dataset[i]["raw"][0], wanted, atol=0.2)
 
 
 def test_plugins_can_be_lent_and_taken_back(tmp_path) -> None:

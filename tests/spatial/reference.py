@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from cellmap_data.spatial import Lattice, Motion, PatchSpec, plan_read, resample
+from cellmap_data.spatial.elastic import Spline
 from cellmap_data.spatial.plans import CopyPlan, ReadPlan
 from cellmap_data.spatial.transforms import rotation
 
@@ -18,7 +19,70 @@ VOXEL_SIZES = (1.0, 2.0, 3.36, 5.24, 8.0, 20.96)
 def places(patch: PatchSpec, centre, motion: Motion) -> np.ndarray:
     """The world coordinates (nm) of what each voxel of a patch shows: [*shape, 3]."""
     offsets = (np.indices(patch.shape).T - (np.array(patch.shape) - 1) / 2) * patch.voxel
-    return (np.array(centre) + offsets @ motion.as_array().T).transpose(2, 1, 0, 3)
+    return (np.array(centre) + moved(motion, offsets)).transpose(2, 1, 0, 3)
+
+
+def moved(motion: Motion, offsets: np.ndarray) -> np.ndarray:
+    """Offsets from the centre (nm), [..., 3], through the warps of a motion and its linear part."""
+    for warp in motion.warps:
+        assert isinstance(warp, Spline)
+        offsets = offsets + splines(warp.control_points(), warp.spacing, offsets)
+    return offsets @ motion.as_array().T
+
+
+def splines(control: np.ndarray, spacing, offsets: np.ndarray) -> np.ndarray:
+    """The sum over all control points [z, y, x, 3], about the centre, of cubic B-splines at the offsets."""
+    parts = []
+    for axis in range(3):
+        n = np.arange(control.shape[axis]) - (control.shape[axis] - 1) / 2
+        far = np.abs(offsets[..., axis, None] / spacing[axis] - n)
+        parts.append(np.where(far < 1, 2 / 3 - far**2 + far**3 / 2, np.maximum(2 - far, 0) ** 3 / 6))
+    return np.einsum("...a,...b,...c,abcd->...d", *parts, control)
+
+
+def averaged(volume: np.ndarray, first, step, count) -> np.ndarray:
+    """The mean of a volume over an upright grid of cells, in float64; NaN where a cell has no voxel.
+
+    A cell whose middle is NaN is NaN.
+    """
+    overlaps = []
+    for axis, n in enumerate(volume.shape):
+        middle = first[axis] + step[axis] * np.arange(count[axis])[:, None]
+        half, k = max(step[axis], 1) / 2, np.arange(n)
+        overlap = np.minimum(middle + half, k + 0.5) - np.maximum(middle - half, k - 0.5)
+        overlaps.append(np.where(overlap > 1e-6, overlap, 0))
+    known = ~np.isnan(volume)
+    total = np.einsum("ax,by,cz,xyz->abc", *overlaps, np.where(known, volume, 0))
+    weight = np.einsum("ax,by,cz,xyz->abc", *overlaps, known.astype(float))
+    mean = np.divide(total, weight, out=np.full(tuple(count), np.nan), where=weight > 0)
+    for cell in np.ndindex(*count):
+        places = (f + s * i for f, s, i in zip(first, step, cell, strict=True))
+        middle = tuple(
+            min(max(math.ceil(u - 0.5 - 1e-3), 0), n - 1) for u, n in zip(places, volume.shape, strict=True)
+        )
+        mean[cell] = np.nan if np.isnan(volume[middle]) else mean[cell]
+    return mean
+
+
+def expected_average(volume, lattice: Lattice, patch: PatchSpec, centre, motion: Motion, fill) -> np.ndarray:
+    """A patch of raw from a finer level: its upright average, interpolated where the patch is moved."""
+    size = np.array([patch.voxel[motion.perm.index(axis)] for axis in range(3)]) / lattice.voxel
+    outside = np.isnan(
+        expected_patch(np.zeros(lattice.shape), lattice, patch, centre, motion, linear=False, fill=np.nan)
+    )
+    if motion.permutes:
+        along = [patch.shape[motion.perm.index(axis)] for axis in range(3)]
+        first = (np.array(centre) - lattice.origin) / lattice.voxel - (np.array(along) - 1) / 2 * size
+        mean = averaged(volume, first, size, along).transpose(motion.perm)
+        out = mean[tuple(slice(None, None, -1 if flip else 1) for flip in motion.flips)].copy()
+    else:
+        size = np.maximum(size, 1)
+        level = averaged(volume, (size - 1) / 2, size, np.ceil(np.array(volume.shape) / size).astype(int))
+        low = np.array(lattice.origin) + (size - 1) / 2 * lattice.voxel
+        coarse = Lattice(tuple(low), tuple(size * lattice.voxel), level.shape)
+        out = expected_patch(level, coarse, patch, centre, motion, linear=True, fill=fill)
+    out[outside] = fill
+    return out
 
 
 def expected_patch(volume, lattice: Lattice, patch: PatchSpec, centre, motion, *, linear, fill) -> np.ndarray:
@@ -89,6 +153,21 @@ still_motions = st.builds(Motion, perms, flips)
 
 
 @st.composite
+def bends(draw):
+    """An elastic field, as strong as it may be."""
+    spacing = draw(st.tuples(*[st.sampled_from((3.1, 12.0, 70.0))] * 3))
+    limit = tuple(s * draw(st.sampled_from((0.0, 0.1, 0.4))) for s in spacing)
+    return Spline(
+        spacing, limit, draw(st.tuples(*[st.sampled_from((3, 5, 6))] * 3)), draw(st.integers(0, 99))
+    )
+
+
+bent_motions = st.builds(
+    Motion, perms, flips, st.none() | matrices(), st.lists(bends(), min_size=1, max_size=2).map(tuple)
+)
+
+
+@st.composite
 def lattices(draw, largest: int = 9):
     """A stored level."""
     return Lattice(draw(origins), draw(voxels), draw(st.tuples(*[st.integers(1, largest)] * 3)))
@@ -109,6 +188,6 @@ def reads(draw, moves=motions):
     return lattice, patch, draw(centres(lattice)), draw(moves)
 
 
-def read_at(lattice, patch, centre, motion=None, *, snap=False) -> ReadPlan:
+def read_at(lattice, patch, centre, motion=None, *, snap=False, average=False) -> ReadPlan:
     """A plan, standing still unless told otherwise."""
-    return plan_read(lattice, patch, centre, motion or Motion.identity(), snap=snap)
+    return plan_read(lattice, patch, centre, motion or Motion.identity(), snap=snap, average=average)

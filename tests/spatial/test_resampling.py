@@ -156,11 +156,15 @@ def test_no_kernel_reads_outside_its_block(tmp_path):
     """With every access checked, blocks of all shapes down to one voxel are read without a fault."""
     script = """
 import itertools
+from dataclasses import replace
 import numpy as np
-from cellmap_data.spatial import ResamplePlan, VoxelBox, resample
+from cellmap_data.spatial import AveragePlan, Bend, ResamplePlan, VoxelBox, resample
+from cellmap_data.spatial.elastic import Spline
+from cellmap_data.spatial.plans import Cells
 from cellmap_data.spatial.transforms import rotation
 
 matrices = [np.eye(3), -np.eye(3), rotation(0, 30) @ rotation(1, 50) @ rotation(2, 70), np.eye(3) * 1e-12]
+spline = Spline((2.0,) * 3, (0.8,) * 3, (3, 3, 3), 1)  # which does not reach as far as the patch
 for shape in itertools.product((1, 2, 5), repeat=3):
     block = np.ones(shape)
     for matrix, offset, linear in itertools.product(matrices, (-2.0, -0.5, 0.0, 0.125, 1.0, 4.0), (0, 1)):
@@ -168,6 +172,16 @@ for shape in itertools.product((1, 2, 5), repeat=3):
         out = np.empty(plan.shape)
         resample(plan, block, out, linear=bool(linear), fill=5.0)
         assert np.isclose(out, np.where(out > 3, 5, 1)).all()
+        bent = replace(plan, bend=Bend((spline,), plan.shape, (1.0,) * 3))
+        resample(bent, block, out, linear=bool(linear), fill=5.0)
+        assert np.isclose(out, np.where(out > 3, 5, 1)).all()
+    for first, step, missing in itertools.product((-3.0, -0.5, 0.0, 0.75, 6.0), (0.3, 1.0, 1.5, 4.0), (0, 1)):
+        cells = Cells((first,) * 3, (step,) * 3, (3, 4, 7))
+        plan = AveragePlan(VoxelBox((0, 0, 0), shape), cells, cells.shape, (0, 1, 2), (False,) * 3, False)
+        checkered = np.where(np.indices(shape).sum(0) % 2, np.nan, 1.0)
+        resample(plan, checkered if missing else block, out, linear=True, fill=5.0)
+        assert missing or not np.isnan(out).any()
+        assert np.isin(out[~np.isnan(out)].round(9), (1, 5)).all()
 """
     environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120, env=environment)

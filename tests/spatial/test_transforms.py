@@ -9,6 +9,7 @@ import pytest
 from cellmap_data.errors import ConfigurationError
 from cellmap_data.spatial import (
     AXES,
+    Elastic,
     Lattice,
     Mirror,
     Motion,
@@ -220,7 +221,13 @@ class Counting:
 
 
 @pytest.mark.parametrize(
-    "transform", [Mirror((0.5, 0.0, 1.0)), Transpose((0, 1, 2)), Rotate(((0, 0.0, 9.0),))]
+    "transform",
+    [
+        Mirror((0.5, 0.0, 1.0)),
+        Transpose((0, 1, 2)),
+        Rotate(((0, 0.0, 9.0),)),
+        Elastic((64.0,) * 3, (9.0,) * 3, 0.5),
+    ],
 )
 def test_the_number_of_draws_does_not_depend_on_the_place(transform):
     """Where a patch lies changes what fits, never what the next transform draws."""

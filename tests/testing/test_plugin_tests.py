@@ -105,7 +105,7 @@ CAUGHT = [
     (bad.AddsAnObject, "spatial_transforms_can_be_drawn", "'shear' cannot be made"),
     (bad.AddsNothingToDraw, "spatial_transforms_can_be_drawn", "'shear' cannot be drawn"),
     (bad.AddsWhatDrawsNoMotion, "spatial_transforms_can_be_drawn", "'shear' does not draw motions"),
-    (bad.ClearsTable, "spatial_transforms_can_be_drawn", "takes away mirror, rotate, transpose"),
+    (bad.ClearsTable, "spatial_transforms_can_be_drawn", "takes away elastic, mirror, rotate, transpose"),
     (bad.LosesLabels, "post_sample_keeps_the_keys", "loses 'labels'"),
     (bad.ReturnsTuple, "post_sample_keeps_the_keys", "tuple"),
     (bad.RenumbersSamples, "post_sample_keeps_the_keys", "changes the index"),
