@@ -80,7 +80,7 @@ def calls() -> dict[str, Callable[[], object]]:
     none, four, peer = manager_of(0), manager_of(PLUGINS), pluggy_alone()
     views = {count: FinishedSamples([], manager.relay, True) for count, manager in ((0, none), (4, four))}
     board = Board(PLUGINS)
-    four.publish(board)
+    four.relay.publish(board)
     four.relay.follow(board)
     return {
         "chain of four plugins": lambda: four.relay.post_sample(sample, index, rng, True),
