@@ -16,6 +16,7 @@ __all__ = ["kind_of", "traced", "wanted"]
 
 _VARIABLE = "CELLMAP_DATA_TRACE"
 _MOST = 8
+_DEEPEST = 4
 
 
 def wanted() -> bool:
@@ -49,7 +50,7 @@ def traced(bound: BoundHook) -> BoundHook:
     return replace(bound, call=call)
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Any, depth: int = 0) -> str:
     """Shapes, dtypes and types; of values only numbers such as an index, which say which call it was.
 
     ``repr`` of a batch would take milliseconds, and its output would be the data.
@@ -60,11 +61,17 @@ def kind_of(value: Any) -> str:
         device = str(getattr(value, "device", "cpu"))
         dtype = str(value.dtype).removeprefix("torch.")
         return f"{dtype}{list(value.shape)}" + ("" if device == "cpu" else f" on {device}")
+    if depth == _DEEPEST:
+        return type(value).__name__
     if isinstance(value, Mapping):
-        kinds = [f"{key}: {kind_of(item)}" for key, item in list(value.items())[:_MOST]]
+        kinds = [f"{key}: {kind_of(item, depth + 1)}" for key, item in list(value.items())[:_MOST]]
         return "{" + ", ".join([*kinds, "..."] if len(value) > _MOST else kinds) + "}"
     if isinstance(value, list | tuple):
-        return f"{len(value)} x {kind_of(value[0])}" if value and _alike(value) else f"{len(value)} items"
+        return (
+            f"{len(value)} x {kind_of(value[0], depth + 1)}"
+            if value and _alike(value)
+            else f"{len(value)} items"
+        )
     return type(value).__name__
 
 

@@ -27,7 +27,9 @@ class WorkerLife:
         late = _on(snapshot) - self._known
         self._known |= late
         for bound in snapshot.order["setup_worker"]:
-            if bound.author.plugin in late:
+            if (
+                bound.author.plugin in late and not bound.is_wrapper
+            ):  # alone, there is nothing to stand around
                 snapshot.manager.call_one(bound, *self._arguments)
 
     def end(self, snapshot: Snapshot, worker_id: int) -> None:

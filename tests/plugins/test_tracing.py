@@ -53,6 +53,13 @@ def test_shapes_and_dtypes_never_values(value, kind):
     assert kind_of(value) == kind
 
 
+def test_what_contains_itself_is_told_to_some_depth():
+    """And no deeper."""
+    batch = {"x": torch.zeros(1)}
+    batch["whole"] = batch
+    assert kind_of(batch).count("x: float32[1]") == 4
+
+
 def test_each_call_is_one_line(capfd):
     """Hook, plugin, kinds of arguments and answer, time; switched on and off while plugins are in use."""
     manager = PluginManager()
