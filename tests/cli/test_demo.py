@@ -83,6 +83,25 @@ def test_demo(tmp_path: Path, workers: int) -> None:
     assert places == sorted(places)
     assert text.count("held-out Dice") == 2
     assert "post_sample" in text
+    assert "coarse: 2 patches of 16 x 32 x 32 voxels of 580 x 520 x 520 nm" in text
+
+
+def test_the_demo_replaces_nothing_but_its_own(tmp_path: Path) -> None:
+    """A volume of the user's that has the same name stays, and the command says so without a traceback."""
+    mine = tmp_path / "nuclei.zarr" / "precious"
+    mine.mkdir(parents=True)
+    done = run_command("demo", "--output", str(tmp_path))
+    assert done.returncode == 1
+    assert "replaces no data but its own" in done.stderr
+    assert mine.exists()
+
+
+def test_an_output_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
+    """The message names the option."""
+    (tmp_path / "file").touch()
+    done = run_command("demo", "--output", str(tmp_path / "file"))
+    assert done.returncode == 2
+    assert "--output" in done.stderr
 
 
 def test_demo_without_a_third_party_plugin_says_so(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ __all__ = ["demo"]
 
 def demo(
     output: Annotated[
-        Path, typer.Option(help="Folder for volume and picture; earlier ones are replaced.")
+        Path,
+        typer.Option(file_okay=False, help="Folder for volume and picture; the demo's own are replaced."),
     ] = Path("demo_output"),
     epochs: Annotated[int, typer.Option(min=1, help="Rounds of training; each ends with a score.")] = 6,
     steps: Annotated[int, typer.Option(min=1, help="Batches of an epoch.")] = 50,

@@ -32,6 +32,7 @@ SPATIAL = {
     "mirror": {"axes": {"x": 0.5, "y": 0.5, "z": 0.5}},
     "transpose": {"axes": ["x", "y"]},
     "rotate": {"axes": {"z": [-45, 45]}},
+    "elastic": {"control_point_spacing": 4000, "max_displacement": 600, "probability": 0.5},  # nm
 }
 
 
@@ -47,7 +48,7 @@ def training_loader(
     """
     try:
         return EnhancedCellMapDataLoader(
-            open_crop(volume, TRAIN, PATCH, spatial_transforms=SPATIAL),
+            open_crop(volume, TRAIN, PATCH, spatial_transforms=SPATIAL, coarse=True),
             batch_size=BATCH,
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -68,16 +69,28 @@ def held_out_region(volume: Path, shape: tuple[int, int, int]) -> HeldOut:
 
 
 def open_crop(
-    volume: Path, crop: Crop, patch: tuple[int, int, int], spatial_transforms: Mapping[str, Any] | None = None
+    volume: Path,
+    crop: Crop,
+    patch: tuple[int, int, int],
+    spatial_transforms: Mapping[str, Any] | None = None,
+    coarse: bool = False,
 ) -> CellMapDataset:
-    """A dataset of all patches of a crop: "raw" [1, Z, Y, X] and "labels" [2, Z, Y, X], finest voxels."""
-    array = {"shape": patch, "scale": VOXEL_NM}
+    """A dataset of all patches of a crop: "raw" [1, Z, Y, X] and "labels" [2, Z, Y, X], finest voxels.
+
+    With ``coarse`` also "coarse" [2, Z / 2, Y / 2, X / 2]: the labels of the same space, in voxels of twice
+    the size.
+    """
+    array: dict[str, Sequence[float]] = {"shape": patch, "scale": VOXEL_NM}
+    targets = {"labels": array}
+    if coarse:
+        half = [size // 2 for size in patch]
+        targets["coarse"] = {"shape": half, "scale": [2 * size for size in VOXEL_NM]}
     return CellMapDataset(
         raw_path=f"{volume}/raw",
         target_path=crop.target_path(volume),
         classes=CLASSES,
         input_arrays={"raw": array},
-        target_arrays={"labels": array},
+        target_arrays=targets,
         spatial_transforms=spatial_transforms,
         raw_value_transforms=Normalize(scale=1 / WHITE),
     )

@@ -66,6 +66,7 @@ def run_demo(options: DemoOptions, console: Console | None = None) -> DemoResult
     region = held_out_region(volume, HELDOUT.cut(sample.raw).shape)
     with training_loader(volume, options.steps, options.workers, options.seed, options.plugins) as loader:
         assert loader.plugin_manager is not None, "the loader was made with plugins"
+        show.arrays(console, loader)
         show.plugins(console, loader.plugin_manager)
         if not options.plugins:
             show.line(console, TRY_A_PLUGIN)

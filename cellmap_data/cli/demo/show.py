@@ -17,9 +17,10 @@ from rich.progress import (
 from rich.table import Table
 
 from cellmap_data.cli.demo.labels import CLASSES
+from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
 from cellmap_data.plugins import PluginManager
 
-__all__ = ["epoch", "line", "plugins", "progress", "scores"]
+__all__ = ["arrays", "epoch", "line", "plugins", "progress", "scores"]
 
 
 def line(console: Console, text: str) -> None:
@@ -46,6 +47,14 @@ def progress(console: Console, steps: int) -> Iterator[Callable[[float], float]]
             return loss
 
         yield advance
+
+
+def arrays(console: Console, loader: EnhancedCellMapDataLoader) -> None:
+    """What every sample of a batch holds: shapes in voxels, and the size of a voxel in nm."""
+    dataset = loader.dataset
+    for name, array in (dataset.input_arrays | dataset.target_arrays).items():
+        shape, scale = (" x ".join(f"{size:g}" for size in array[key]) for key in ("shape", "scale"))
+        line(console, f"{name}: {loader.batch_size} patches of {shape} voxels of {scale} nm")
 
 
 def plugins(console: Console, manager: PluginManager) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.lr_scheduler import OneCycleLR
 
+from cellmap_data.cli.demo.model import UNet
+
 __all__ = ["Trainer", "segmentation_loss"]
+
+COARSE_WEIGHT = 0.5
 
 
 class Trainer:
@@ -19,7 +23,7 @@ class Trainer:
     networks using large learning rates", 2018.
     """
 
-    def __init__(self, model: nn.Module, steps: int, learning_rate: float = 8e-3) -> None:
+    def __init__(self, model: UNet, steps: int, learning_rate: float = 8e-3) -> None:
         self.model = model
         self._optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=1e-4)
         self._schedule = OneCycleLR(self._optimiser, learning_rate, total_steps=steps)
@@ -28,7 +32,9 @@ class Trainer:
         """Learn from every batch and give the loss of each."""
         self.model.train()
         for batch in batches:
-            loss = segmentation_loss(self.model(batch["raw"]), batch["labels"])
+            fine, coarse = self.model.both_scales(batch["raw"])
+            loss = segmentation_loss(fine, batch["labels"])
+            loss = loss + COARSE_WEIGHT * segmentation_loss(coarse, batch["coarse"])
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()

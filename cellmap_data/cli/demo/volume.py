@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from cellmap_data.cli.demo.labels import CLASSES, class_masks
 from cellmap_data.cli.demo.sample import VOXEL_NM, NucleiSample
+from cellmap_data.errors import ConfigurationError, message
 
 __all__ = ["HELDOUT", "TRAIN", "Crop", "write_volume"]
 
+_OWN: dict[str, Any] = {"written by": "cellmap-data demo"}
 LEVELS = 3
 CHUNKS = (32, 64, 64)
 
@@ -53,8 +55,23 @@ HELDOUT = Crop("heldout", (176, 256))
 
 
 def write_volume(path: Path, sample: NucleiSample) -> Path:
-    """Write the whole hierarchy to ``path``, in place of an older one, and return ``path``."""
-    root = zarr.open_group(path, mode="w")
+    """Write the whole hierarchy to ``path``, in place of an older one of the demo, and return ``path``.
+
+    Raises
+    ------
+    ConfigurationError
+        If something else is there.
+    """
+    if path.exists() and not _is_own(path):
+        raise ConfigurationError(
+            message(
+                "the demo replaces no data but its own",
+                place=str(path),
+                got="something that the demo did not write",
+                hint="choose another folder: --output DIR",
+            )
+        )
+    root = zarr.open_group(path, mode="w", attributes=_OWN)
     _write_multiscale(root, "raw", sample.raw, first_voxel=0)
     for crop in (TRAIN, HELDOUT):
         masks = class_masks(crop.cut(sample.instances))
@@ -63,6 +80,14 @@ def write_volume(path: Path, sample: NucleiSample) -> Path:
                 root, f"{crop.name}/labels/{name}", mask.astype(np.uint8), first_voxel=crop.x[0]
             )
     return path
+
+
+def _is_own(path: Path) -> bool:
+    """Whether the demo has written what is at ``path``, or had begun to."""
+    try:
+        return dict(zarr.open_group(path, mode="r").attrs) == _OWN
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
 
 
 def _write_multiscale(root: zarr.Group, name: str, volume: NDArray[Any], first_voxel: int) -> None:
