@@ -32,7 +32,7 @@ def cache_budget() -> int:
     processes: who starts workers gives each its share with :func:`set_cache_budget`.
     """
     with _lock:
-        return _memory_limit() // SHARE if _budget is None else _budget
+        return _bytes()
 
 
 def set_cache_budget(nbytes: int | None) -> None:
@@ -55,12 +55,15 @@ def shared_context() -> ts.Context:
     :func:`live_reader` knows of its threads.
     """
     global _context, _live
-    budget = cache_budget()
     with _lock:
         _live = True
         if _context is None:
-            _context = ts.Context({"cache_pool": {"total_bytes_limit": budget}})
+            _context = ts.Context({"cache_pool": {"total_bytes_limit": _bytes()}})
         return _context
+
+
+def _bytes() -> int:
+    return _memory_limit() // SHARE if _budget is None else _budget
 
 
 def _memory_limit() -> int:
