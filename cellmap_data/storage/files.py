@@ -7,8 +7,8 @@ takes fifty times as long, and starts threads, after which a process should not 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from cellmap_data.errors import MetadataError, StoreError, message
@@ -52,13 +52,14 @@ def read_documents(uri: str, names: Sequence[str], context: Any = None) -> Itera
 
 
 def _read_file(uri: str, name: str) -> bytes | None:
-    place = Path(local_path(uri), name)
+    place = os.path.join(local_path(uri), name)
     try:
-        return place.read_bytes()
+        with open(place, "rb", buffering=0) as file:
+            return file.readall()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StoreError(message("A metadata file cannot be read.", place=str(place), got=error)) from error
+        raise StoreError(message("A metadata file cannot be read.", place=place, got=error)) from error
 
 
 def _parse(place: str, content: bytes) -> Document:
