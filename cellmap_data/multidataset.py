@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import accumulate, islice
 from typing import Any, Self, SupportsIndex, TypeAlias
@@ -28,6 +27,7 @@ from cellmap_data.dataset import (
     fresh,
     position,
     read_entries,
+    read_metadata,
 )
 from cellmap_data.errors import ConfigurationError, SampleError, StoreError, message
 from cellmap_data.image import ValueCallable
@@ -38,7 +38,6 @@ __all__ = ["CellMapMultiDataset"]
 
 Part: TypeAlias = "CellMapDataset | CellMapMultiDataset"
 
-_CRAWLERS = 16  # crops whose metadata is read at a time: on a cluster file system each file is a round trip
 _CHUNKS_AHEAD = 2
 
 _Fault: TypeAlias = IndexError | SampleError
@@ -48,8 +47,8 @@ _FAULTS = (IndexError, SampleError)
 class CellMapMultiDataset(ConcatDataset[Sample]):
     """The positions of several datasets, one after the other; all give the same arrays and classes.
 
-    Making one opens nothing. The metadata of all datasets is read, several at a time, when a position is
-    first asked for. ``idx`` of a sample is its position here. Indices are those of a list.
+    Making one opens nothing. The metadata of all datasets is read when a position is first asked for, several
+    at a time where files are far away. ``idx`` of a sample is its position here. Indices are those of a list.
 
     Parameters
     ----------
@@ -96,6 +95,7 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         self.seed: int | None = next(seeds, None) if seed is None else seed
         self.epoch, self._fallback_seed = 0, torch.initial_seed()
         self._ends: list[int] | None = None
+        self._common: tuple[int, BatchDTypes] | None = None
 
     def __repr__(self) -> str:
         return f"CellMapMultiDataset({len(self.datasets)} datasets, classes={self.classes})"
@@ -117,7 +117,15 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         As :meth:`CellMapDataset.read_batch`; ``allocate`` is called once for each array of the whole batch.
         """
         entries = [self.locate(index) for index in indices]
-        return read_entries(entries, BatchDTypes.common(self.recipes), allocate) if entries else []
+        return read_entries(entries, self._dtypes(), allocate) if entries else []
+
+    def _dtypes(self) -> BatchDTypes:
+        """What all crops have in common; asking each of thousands for every batch would take milliseconds."""
+        revision = self.revision  # before the recipes: what changes meanwhile is found by the next batch
+        known = self._common
+        if known is None or known[0] != revision:
+            self._common = known = revision, BatchDTypes.common(self.recipes)
+        return known[1]
 
     def locate(self, index: SupportsIndex) -> Entry:
         """What an index stands for: a position of one of the datasets, and its random numbers."""
@@ -208,8 +216,7 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
             Listing the faults of all datasets.
         """
         if self._ends is None:
-            with ThreadPoolExecutor(min(_CRAWLERS, len(self.datasets))) as pool:
-                faults = [fault for fault in pool.map(_fault, self.datasets) if fault is not None]
+            faults = read_metadata(self.datasets)
             if len(faults) == 1:
                 raise faults[0]
             raise_faults(StoreError, "Some datasets cannot be used.", map(str, faults))
@@ -339,15 +346,6 @@ def _are_parts(candidate: Any) -> bool:
         and len(candidate) > 0
         and all(isinstance(part, CellMapDataset | CellMapMultiDataset) for part in candidate)
     )
-
-
-def _fault(part: Part) -> StoreError | None:
-    """Read the metadata of a dataset; what is wrong with it."""
-    try:
-        part.verify()
-    except StoreError as error:
-        return error
-    return None
 
 
 def _chunks(indices: Iterable[int], size: int) -> Iterator[list[int]]:

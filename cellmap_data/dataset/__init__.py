@@ -3,6 +3,7 @@
 from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights
+from cellmap_data.dataset.crawling import read_metadata
 from cellmap_data.dataset.dataset import CellMapDataset
 from cellmap_data.dataset.indices import JoinedIndices, position
 from cellmap_data.dataset.layout import Layout
@@ -29,4 +30,5 @@ __all__ = [
     "fresh",
     "position",
     "read_entries",
+    "read_metadata",
 ]
