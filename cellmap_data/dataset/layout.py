@@ -6,15 +6,15 @@ import functools
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cellmap_data.config import ArraySpec, raise_together
 from cellmap_data.dataset.readers import Readers
 from cellmap_data.dataset.request import Request
 from cellmap_data.errors import StoreError, message
-from cellmap_data.image import StoredImage
+from cellmap_data.image import StoredAxes, StoredImage
 from cellmap_data.spatial import AXES, Box, Grid, PatchSpec, Source, sampling_grid
-from cellmap_data.storage import is_remote
+from cellmap_data.storage import ArrayInfo, is_remote
 
 _AT_ONCE = 8
 """Volumes of one crop that are looked up at the same time where each look is a round trip."""
@@ -116,6 +116,9 @@ class _Finder:
         self._request, self._readers = request, readers
         self._volume = functools.cache(readers.volume)
         self._known: dict[tuple[str, ArraySpec], StoredImage | StoreError] = {}
+        self._axes: dict[StoredAxes, StoredAxes] = {}
+        self._sources: dict[Source, Source] = {}
+        self._infos: dict[ArrayInfo, ArrayInfo] = {}
         self._faults: list[StoreError] = []
         self._upsampled: list[str] = []
 
@@ -133,13 +136,22 @@ class _Finder:
         known = self._known.get((path, spec))
         if known is None:
             try:
-                known = StoredImage.choose(
-                    self._volume(path), spec, bool(self._request.pad), self._readers.describe
-                )
+                known = self._choose(path, spec)
             except StoreError as error:
                 known = error
             self._known[path, spec] = known
         return known
+
+    def _choose(self, path: str, spec: ArraySpec) -> StoredImage:
+        """The stored image; the classes of a crop mostly lie alike, then they share what says so."""
+        image = StoredImage.choose(self._volume(path), spec, bool(self._request.pad), self._readers.describe)
+        info = image.info
+        return replace(
+            image,
+            axes=self._axes.setdefault(image.axes, image.axes),
+            source=self._sources.setdefault(image.source, image.source),
+            info=info if info.amended else self._infos.setdefault(info, info),
+        )
 
     def find(self, what: str, path: str, spec: ArraySpec) -> StoredImage | None:
         """The stored image that serves an array, or None and a fault."""

@@ -68,7 +68,7 @@ class Reads:
         """Start to read one array of a sample into ``out`` (z, y, x); a failure is kept for :meth:`wait`."""
         plan = planned.plan(image, linear=linear)
         try:
-            reader = planned.recipe.readers.get(image.uri)
+            reader = planned.recipe.readers.get(image)
             read = start_read(reader, image.axes, plan, out, linear=linear, fill=fill)
         except StoreError as error:
             self._failed(planned.entry, name, image.uri, error)

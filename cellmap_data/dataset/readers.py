@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from cellmap_data.config import raise_together
 from cellmap_data.errors import StoreError
-from cellmap_data.image import check_volume, read_multiscale
+from cellmap_data.image import StoredImage, check_volume, read_multiscale
 from cellmap_data.ngff import Multiscale
 from cellmap_data.spatial import TransformTable
 from cellmap_data.storage import (
@@ -70,14 +70,17 @@ class Readers:
                 faults.append(error)
         raise_together(faults, "The volumes of a crop are not as they should be.")
 
-    def get(self, uri: str) -> ArrayReader:
-        """The reader of the array at ``uri``; StoreError if there is none."""
-        reader = self._open.get(uri)
+    def get(self, image: StoredImage) -> ArrayReader:
+        """The reader of an image's array; StoreError if there is none."""
+        reader = self._open.get(image.uri)
         if reader is None:
             with self._lock:
-                reader = self._open.get(uri) or self.open(uri)
-                self._open[uri] = reader
+                reader = self._open.get(image.uri) or self._open_as_described(image)
+                self._open[image.uri] = reader
         return reader
+
+    def _open_as_described(self, image: StoredImage) -> ArrayReader:
+        return open_array(image.uri, hooks=self._hooks, context=self._context, info=image.info)
 
     def open(self, uri: str) -> ArrayReader:
         """A reader of the array at ``uri`` that is not kept; StoreError if there is none."""

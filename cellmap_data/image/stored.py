@@ -78,15 +78,15 @@ class StoredImage:
         How its axes lie.
     source : Source
         Its lattice in z, y, x and nm, and the patch asked of it.
-    dtype : numpy.dtype
-        The type of the stored values.
+    info : ArrayInfo
+        What the array says about itself.
     """
 
     uri: str
     level: int
     axes: StoredAxes
     source: Source
-    dtype: np.dtype[Any]
+    info: ArrayInfo
 
     @classmethod
     def choose(
@@ -123,7 +123,12 @@ class StoredImage:
             raise_together(faults, "The arrays of a volume cannot be used.", place=volume.uri)
             raise
         lattice = replace(lattices[level], shape=axes.spatial(info.shape, 1))
-        return cls(uri, level, axes, Source(lattice, patch, pad), info.dtype)
+        return cls(uri, level, axes, Source(lattice, patch, pad), info)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the stored values."""
+        return self.info.dtype
 
     @property
     def upsampled(self) -> bool:

@@ -18,7 +18,9 @@ class OpenArray(Protocol):
         """A reader of the array or of the group there, or None to decline."""
 
 
-def open_array(uri: str, *, hooks: OpenArray | None = None, context: Any = None) -> ArrayReader:
+def open_array(
+    uri: str, *, hooks: OpenArray | None = None, context: Any = None, info: ArrayInfo | None = None
+) -> ArrayReader:
     """A reader for the array at ``uri``.
 
     Parameters
@@ -29,6 +31,8 @@ def open_array(uri: str, *, hooks: OpenArray | None = None, context: Any = None)
         Asked first.
     context : object, optional
         Handed on to ``hooks``; also how to reach the store, see :mod:`cellmap_data.storage.access`.
+    info : ArrayInfo, optional
+        What :func:`describe_array` said of it, so that it need not be read again.
 
     Raises
     ------
@@ -38,7 +42,8 @@ def open_array(uri: str, *, hooks: OpenArray | None = None, context: Any = None)
         If the store fails.
     """
     reader = _asked(uri, hooks, context)
-    return ZarrReader(uri, context=context) if reader is None else reader
+    zarr = info if info is not None and info.zarr_format else None
+    return ZarrReader(uri, zarr, context) if reader is None else reader
 
 
 def describe_array(uri: str, *, hooks: OpenArray | None = None, context: Any = None) -> ArrayInfo:
