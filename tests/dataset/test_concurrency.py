@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from cellmap_data import CellMapDataset
+from cellmap_data import CellMapDataset, CellMapMultiDataset
 from tests.volumes import make_crop
 
 ARRAYS = {"raw": {"shape": (12, 12, 12), "scale": (8, 8, 8)}}
@@ -21,6 +22,12 @@ TARGETS = {
     "coarse": {"shape": (4, 4, 4), "scale": (16, 16, 16)},
 }
 CLASSES = ["nuc", "mito", "er"]
+MOVES = {
+    "mirror": {"x": 0.5, "z": 0.5},
+    "transpose": True,
+    "rotate": {"z": 45},
+    "elastic": {"control_point_spacing": 48, "max_displacement": 6},
+}
 
 
 def noisy(values: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -36,8 +43,9 @@ def dataset(tmp_path) -> CellMapDataset:
         CLASSES,
         ARRAYS,
         TARGETS,
-        spatial_transforms={"mirror": {"x": 0.5, "z": 0.5}, "transpose": True, "rotate": {"z": 45}},
+        spatial_transforms=MOVES,
         raw_value_transforms=noisy,
+        target_value_transforms=noisy,
         class_relation_dict={"er": ["nuc"]},
         seed=5,
     )
@@ -52,8 +60,32 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def test_eight_threads_read_what_one_reads(dataset) -> None:
     """A dataset hammered by eight threads, each in its own order, gives every time the same samples."""
-    indices = list(range(0, len(dataset), 97))
-    expected = {i: dataset[i] for i in indices}
+    hammer(dataset, range(0, len(dataset), 97))
+
+
+def test_eight_threads_read_what_one_reads_of_many_crops(tmp_path) -> None:
+    """So does one made of several crops, annotated differently, whose metadata nobody has read before."""
+    dataset, twin = crops_of(tmp_path), crops_of(tmp_path)
+    hammer(dataset, range(0, len(twin), 211), twin)
+
+
+def crops_of(folder) -> CellMapMultiDataset:
+    """Three crops, each with fewer classes than the one before; nothing of them is read yet."""
+    crops = []
+    for number in range(3):
+        raw, labels = make_crop(
+            folder / str(number), classes=CLASSES, annotated=CLASSES[: 3 - number], seed=number
+        )
+        crops.append(CellMapDataset(raw, labels, CLASSES, ARRAYS, TARGETS, spatial_transforms=MOVES, seed=5))
+    return CellMapMultiDataset(crops)
+
+
+def hammer(dataset, indices: Sequence[int], twin=None) -> None:
+    """Let eight threads read the same positions in different orders, starting together.
+
+    What they must give is read by one thread before, from ``twin`` where the dataset is to be fresh.
+    """
+    expected = {i: (twin or dataset)[i] for i in indices}
     barrier = threading.Barrier(8)
 
     def read(seed: int) -> bool:
