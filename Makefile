@@ -53,6 +53,7 @@ $(VISION)/.installed: pyproject.toml setup.cfg constraints.txt constraints-torch
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.hooks
+	$(BIN)/python -m benchmarks.crops
 
 # The earlier package, to compare with: it does not fit into the same environment.
 bench-peers: $(PEER)/.installed
