@@ -1,8 +1,7 @@
-"""Samples and batches side by side: copies, and the first thing in which two of them differ."""
+"""Samples and batches side by side: the first thing in which two of them differ."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-__all__ = ["copied", "difference"]
-
-
-def copied(value: Any) -> Any:
-    """The same values in memory of their own."""
-    return copy.deepcopy(value)
+__all__ = ["difference"]
 
 
 def difference(one: Any, other: Any, place: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ import torch
 
 from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
 from cellmap_data.plugins import PluginManager
-from cellmap_data.testing.comparing import copied, difference
+from cellmap_data.testing.comparing import difference
 from cellmap_data.testing.outcomes import fail
 from cellmap_data.testing.subject import Subject, be_strict, registered
 
@@ -45,7 +46,7 @@ class LoaderTests(Subject):
             for workers in (0, 1):
                 with self._loader(dataset, bench.name, workers) as loader:
                     self._join(loader)
-                    epochs.append([copied(batch) for batch in loader])
+                    epochs.append([copy.deepcopy(batch) for batch in loader])
             if differing := difference(epochs[0], epochs[1]):
                 fail(
                     "the plugin gives other batches with a worker process than without",
@@ -59,10 +60,10 @@ class LoaderTests(Subject):
         with registered(self) as bench, TemporaryDirectory() as folder:
             bench.manager.disable_plugin(bench.name)
             with self._loader(self.make_dataset(Path(folder)), bench.name) as loader:
-                without = [copied(batch) for batch in loader]
+                without = [copy.deepcopy(batch) for batch in loader]
                 _manager(loader).disable_plugin(self._join(loader))
                 loader.set_epoch(0)
-                differing = difference(without, [copied(batch) for batch in loader])
+                differing = difference(without, [copy.deepcopy(batch) for batch in loader])
             if bench.hooks or differing:
                 fail(
                     "the plugin cannot be switched off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from cellmap_data.testing.comparing import copied, difference
+from cellmap_data.testing.comparing import difference
 from cellmap_data.testing.outcomes import fail
 from cellmap_data.testing.subject import Subject, registered
 
@@ -32,7 +33,7 @@ class SampleTests(Subject):
         with registered(self, "post_sample") as bench:
             for is_train in (True, False):
                 sample = self.make_sample(3)
-                given, index = set(sample), copied(sample.get("idx"))
+                given, index = set(sample), copy.deepcopy(sample.get("idx"))
                 result = bench.post_sample(sample, 3, is_train=is_train)
                 _check_keys("post_sample", result, given.difference(self.may_drop))
                 if "idx" not in self.may_drop and difference(index, result.get("idx")):
@@ -86,7 +87,7 @@ class SampleTests(Subject):
         """A sample that was handed over stays as it is while others follow."""
         with registered(self, "post_sample") as bench:
             first = bench.post_sample(self.make_sample(3), 3)
-            kept = copied(first)
+            kept = copy.deepcopy(first)
             bench.post_sample(self.make_sample(4), 4, seed=1)
             if differing := difference(kept, first):
                 fail(
