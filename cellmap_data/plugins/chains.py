@@ -96,14 +96,14 @@ def _let_off(
     if not bound.is_own(error) or policy.kind == "raise":
         bound.blame(error, index)
     if policy.kind == "skip_plugin" and intact:
-        if not recorder.skip(bound, error, "call", policy.limit):
+        if not recorder.skip(bound, error, "call"):
             bound.blame(error, index)
         return
     if not replaceable:
         if policy.kind == "skip_plugin":
             error.add_note("it cannot be skipped: before it failed it had changed a tensor in place")
         bound.blame(error, index)
-    if not recorder.skip(bound, error, "sample", policy.limit):
+    if not recorder.skip(bound, error, "sample"):
         bound.blame(error, index)
     raise SampleSkippedError.of(bound.error_of(error, index)) from error
 

@@ -149,10 +149,8 @@ def _plain(bound: BoundHook, recorder: Recorder) -> Callable[..., Any]:
 
 def _may_fail(bound: BoundHook, error: Exception, recorder: Recorder) -> bool:
     """Whether an error can be passed over, as if the plugin had not been called; if so, it is counted."""
-    policy = bound.policy
-    if policy.kind != "skip_plugin" or not bound.is_own(error):
-        return False
-    return recorder.skip(bound, error, "call", policy.limit)
+    may = bound.policy.kind == "skip_plugin" and bound.is_own(error)
+    return may and recorder.skip(bound, error, "call")
 
 
 def _around(bound: BoundHook) -> Callable[..., Generator[Any, Any, Any]]:

@@ -34,11 +34,9 @@ class Recorder:
         self.note_chain = self._chains.append
         self.note_call = self._calls.append
 
-    def skip(
-        self, bound: BoundHook, error: Exception, what: Literal["sample", "call"], limit: int | None = None
-    ) -> bool:
-        """Count a failure that shall stop nothing; False if there were more of them than ``limit``."""
-        plugin = bound.author.plugin
+    def skip(self, bound: BoundHook, error: Exception, what: Literal["sample", "call"]) -> bool:
+        """Count a failure that shall stop nothing; False if the plugin has had more of them than it may."""
+        plugin, limit = bound.author.plugin, bound.policy.limit
         with self._lock:
             self._failures[plugin] = self._failures.get(plugin, 0) + 1
             if limit is not None and self._failures[plugin] > limit:
