@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cellmap_data.account import Account
+from cellmap_data.account import Account, HookOf
 from cellmap_data.dataloader.bottleneck import bottleneck
 from cellmap_data.dataloader.delivery import Delivery
 from cellmap_data.errors import HookError, SkippedWarning, message
@@ -54,7 +54,7 @@ class Report:
     outside_slots: int = 0
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     account: Account = field(default_factory=Account)
-    _told: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
+    _told: dict[HookOf, int] = field(default_factory=dict, repr=False)
 
     def add(self, delivery: Delivery, waited: float) -> None:
         """Count a batch that has arrived, or what is known of one that failed."""

@@ -6,15 +6,13 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from cellmap_data.dataloader.report import Report
+from cellmap_data.dataloader.report import STAGES, Report
 
 __all__ = ["as_html", "as_rich", "as_text"]
 
@@ -75,8 +73,6 @@ def _counts(report: Report) -> str:
 
 
 def _tables(report: Report) -> list[_Table]:
-    from cellmap_data.dataloader.report import STAGES
-
     per_batch = 1e3 / max(1, report.batches)
     stages = [
         (stage, f"{report.seconds[stage]:.2f}", f"{report.seconds[stage] * per_batch:.2f}", meaning)
