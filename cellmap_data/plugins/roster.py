@@ -14,12 +14,13 @@ from cellmap_data.account import Account
 from cellmap_data.errors import UnknownPluginError, message
 from cellmap_data.plugins.base import CHANGES
 from cellmap_data.plugins.doubles import refuse_double
+from cellmap_data.plugins.environment import TRACE, is_on
 from cellmap_data.plugins.inspection import Registered
 from cellmap_data.plugins.ordering import Snapshot, states_of
 from cellmap_data.plugins.recipe import pack, unpack
 from cellmap_data.plugins.recorder import Recorder
 from cellmap_data.plugins.refusals import nearest, refusal
-from cellmap_data.plugins.tracing import traced, wanted
+from cellmap_data.plugins.tracing import traced
 from cellmap_data.plugins.worker_life import WorkerLife
 
 __all__ = ["Roster", "Switchboard"]
@@ -53,7 +54,7 @@ class Roster:
 
     def __init__(self, tracing: bool | None = None) -> None:
         self._lock = threading.RLock()
-        self._tracing = wanted() if tracing is None else tracing
+        self._tracing = is_on(TRACE) if tracing is None else tracing
         self.plugins: tuple[Registered, ...] = ()
         self.recorder = Recorder()
         self.life = WorkerLife()

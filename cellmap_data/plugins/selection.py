@@ -13,17 +13,16 @@ from importlib_metadata import EntryPoint
 from cellmap_data.errors import CellMapDataError, ConfigurationError, message
 from cellmap_data.plugins.construction import construct
 from cellmap_data.plugins.discovery import Catalogue, author_of_entry, installed, load, meant_by, only
+from cellmap_data.plugins.environment import DISABLE_ALL, ENABLE, is_on
 from cellmap_data.plugins.failures import FailurePolicy
 from cellmap_data.plugins.inspection import Registered, examine
 from cellmap_data.plugins.manager import PluginManager
 
-__all__ = ["DEFAULT_PLUGINS", "Trial", "build_manager", "switched_off", "try_names"]
+__all__ = ["DEFAULT_PLUGINS", "Trial", "build_manager", "try_names"]
 
 DEFAULT_PLUGINS = ("prefetch", "augmentation", "device_transfer", "memory_optimization")
 """What a loader has unless it is told otherwise, in the order of registration."""
 
-_ENABLE = "CELLMAP_DATA_PLUGINS"
-_DISABLE_ALL = "CELLMAP_DATA_DISABLE_PLUGINS"
 _LEAVE_OUT = "no:"
 _POLICY = "on_error"
 
@@ -63,14 +62,9 @@ def build_manager(
         When options are no mapping, or ``on_error`` is no policy.
     """
     manager = PluginManager()
-    if not switched_off():
+    if not is_on(DISABLE_ALL):
         _Wanted.by(selection, options or {}).register_in(manager)
     return manager
-
-
-def switched_off() -> bool:
-    """Whether the environment variable CELLMAP_DATA_DISABLE_PLUGINS leaves all plugins out."""
-    return os.environ.get(_DISABLE_ALL, "").strip().lower() not in ("", "0", "false", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +95,7 @@ def try_names(names: Iterable[str] = ()) -> Trial:
         except CellMapDataError as error:
             refused.setdefault(name, error)
 
-    if not switched_off():
+    if not is_on(DISABLE_ALL):
         _Wanted.by(names, {}, note).register_in(manager)
     return Trial(manager, refused)
 
@@ -148,7 +142,7 @@ class _Wanted:
     ) -> _Wanted:
         """Read a selection, then what the environment adds."""
         wanted = cls(options, guard)
-        named = [name.strip() for name in os.environ.get(_ENABLE, "").split(",") if name.strip()]
+        named = [name.strip() for name in os.environ.get(ENABLE, "").split(",") if name.strip()]
         for item in [*([selection] if isinstance(selection, str | Mapping) else selection), *named]:
             wanted.take(item)
         return wanted

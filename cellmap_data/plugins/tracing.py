@@ -12,16 +12,10 @@ from typing import Any
 
 from cellmap_data.plugins.binding import HOOKS, BoundHook
 
-__all__ = ["kind_of", "traced", "wanted"]
+__all__ = ["kind_of", "traced"]
 
-_VARIABLE = "CELLMAP_DATA_TRACE"
 _MOST = 8
 _DEEPEST = 4
-
-
-def wanted() -> bool:
-    """Whether the environment asks for it: CELLMAP_DATA_TRACE is set, and not to 0."""
-    return os.environ.get(_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
 def traced(bound: BoundHook) -> BoundHook:

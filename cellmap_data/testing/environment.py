@@ -6,15 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["no_plugins_from_environment"]
+from cellmap_data.plugins.environment import DISABLE_ALL, ENABLE
 
-VARIABLES = ("CELLMAP_DATA_PLUGINS", "CELLMAP_DATA_DISABLE_PLUGINS")
+__all__ = ["no_plugins_from_environment"]
 
 
 @contextmanager
 def no_plugins_from_environment() -> Iterator[None]:
     """Unset what names plugins or turns them off, and set it again in the end."""
-    held = {name: os.environ.pop(name) for name in VARIABLES if name in os.environ}
+    held = {name: os.environ.pop(name) for name in (ENABLE, DISABLE_ALL) if name in os.environ}
     try:
         yield
     finally:

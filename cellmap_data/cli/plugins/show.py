@@ -15,7 +15,7 @@ from rich.table import Table
 
 from cellmap_data.cli.plugins.table import Row
 from cellmap_data.plugins import OrderReport
-from cellmap_data.plugins.selection import switched_off
+from cellmap_data.plugins.environment import DISABLE_ALL, is_on
 
 if TYPE_CHECKING:
     from cellmap_data.cli.plugins.examination import Examination
@@ -38,7 +38,7 @@ _LONG = 30
 
 _GAP = 2
 
-_SWITCHED_OFF = "CELLMAP_DATA_DISABLE_PLUGINS is set: no loader has plugins."
+_SWITCHED_OFF = f"{DISABLE_ALL} is set: no loader has plugins."
 
 
 def overview(rows: Sequence[Row]) -> None:
@@ -61,13 +61,13 @@ def overview(rows: Sequence[Row]) -> None:
     wanted = list(dict.fromkeys(repr(row.plugin.name) for row in rows if row.broken and row.wanted))
     if wanted:
         _line(f"\nNo default EnhancedCellMapDataLoader can be made: it would ask for {', '.join(wanted)}.")
-    if switched_off():
+    if is_on(DISABLE_ALL):
         _line(f"\n{_SWITCHED_OFF}")
 
 
 def order(report: OrderReport) -> None:
     """A table for each hook that somebody answers, then the wishes about plugins that are not there."""
-    if switched_off():
+    if is_on(DISABLE_ALL):
         _line(_SWITCHED_OFF)
     for hook, places in report.hooks.items():
         if places:
