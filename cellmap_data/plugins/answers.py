@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cellmap_data.plugins.binding import BoundHook
+from cellmap_data.plugins.binding import BoundHook, path_of
 
 __all__ = ["ANSWERS"]
 
@@ -13,7 +13,7 @@ __all__ = ["ANSWERS"]
 def _samples(bound: BoundHook, answer: Any, dataset: Any, indices: Sequence[int]) -> None:  # noqa: ARG001
     is_sequence = hasattr(answer, "__len__") and hasattr(answer, "__getitem__")
     if not is_sequence or isinstance(answer, Mapping):
-        bound.refuse(expected="a list with one sample for each index, or None", got=_kind(answer))
+        bound.refuse(expected="a list with one sample for each index, or None", got=path_of(type(answer)))
     if len(answer) != len(indices):
         bound.refuse(expected=f"{len(indices)} samples, one for each index", got=f"{len(answer)} samples")
 
@@ -22,7 +22,7 @@ def _offering(what: str, *names: str) -> Callable[..., None]:
     def check(bound: BoundHook, answer: Any, *_: Any) -> None:
         missing = [name for name in names if not hasattr(answer, name)]
         if missing:
-            bound.refuse(expected=what, got=f"{_kind(answer)}, which has no {', '.join(missing)}")
+            bound.refuse(expected=what, got=f"{path_of(type(answer))}, which has no {', '.join(missing)}")
 
     return check
 
@@ -35,10 +35,6 @@ _array_reader = _offering(
 def _reader(bound: BoundHook, answer: Any, *arguments: Any) -> None:
     if not isinstance(getattr(answer, "attributes", None), Mapping):  # it is no reader of a group
         _array_reader(bound, answer, *arguments)
-
-
-def _kind(answer: Any) -> str:
-    return f"{type(answer).__module__}.{type(answer).__qualname__}"
 
 
 ANSWERS: Mapping[str, Callable[..., None]] = {

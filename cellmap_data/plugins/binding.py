@@ -15,7 +15,7 @@ from cellmap_data import hookspecs
 from cellmap_data.errors import HookError, LoaderError, StoreError, message
 from cellmap_data.plugins.failures import RAISE, FailurePolicy
 
-__all__ = ["HOOKS", "Author", "BoundHook", "adapt", "unfillable"]
+__all__ = ["HOOKS", "Author", "BoundHook", "adapt", "path_of", "unfillable"]
 
 _parser = pluggy.PluginManager(hookspecs.PROJECT_NAME)
 
@@ -97,7 +97,7 @@ class BoundHook:
                 f"returned no {value} from",
                 index,
                 expected="a mapping, as it was given",
-                got=f"{type(returned).__module__}.{type(returned).__qualname__}",
+                got=path_of(type(returned)),
                 hint=f"put it under a key and end the function with 'return {value}'",
             )
 
@@ -141,6 +141,11 @@ class BoundHook:
         name, distribution = self.author.plugin, self.author.distribution
         text = message(f"plugin {name!r} {fault} {self.hook}{_of(index)}", place=str(self.author), **parts)
         return HookError(text, name, self.hook, distribution, None if index is None else int(index))
+
+
+def path_of(code: Any) -> str:
+    """Where a class or a function is written, as one would import it."""
+    return f"{code.__module__}.{code.__qualname__}"
 
 
 def _of(index: int | None) -> str:

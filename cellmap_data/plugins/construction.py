@@ -10,7 +10,7 @@ from typing import Any
 
 from cellmap_data.errors import CellMapDataError
 from cellmap_data.hookspecs import PROJECT_NAME
-from cellmap_data.plugins.binding import Author
+from cellmap_data.plugins.binding import Author, path_of
 from cellmap_data.plugins.options import model_of, validated
 from cellmap_data.plugins.refusals import refusal
 from cellmap_data.plugins.requirements import check_api
@@ -26,7 +26,7 @@ def author_of(source: Any, name: str | None = None) -> Author:
     code = source if is_code else type(source)
     called = None if is_code else getattr(source, "name", None)
     own = called if isinstance(called, str) and called else code.__name__
-    return Author(name or own, f"{code.__module__}.{code.__qualname__}")
+    return Author(name or own, path_of(code))
 
 
 def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import pluggy
 
 from cellmap_data.hookspecs import PROJECT_NAME
 from cellmap_data.plugins.base import DataLoaderPlugin
-from cellmap_data.plugins.binding import HOOKS, Author, unfillable
+from cellmap_data.plugins.binding import HOOKS, Author, path_of, unfillable
 from cellmap_data.plugins.refusals import refusal
 
 __all__ = ["FUNCTIONS", "refuse_lookalikes"]
@@ -79,12 +79,11 @@ def _one_edit(one: str, other: str) -> bool:
 
 
 def _not_a_function(attribute: str, static: Any, author: Author) -> Exception:
-    kind = type(static)
     return refusal(
         author,
         f"has a hook that cannot be called: {attribute} is no plain function",
         expected="@hookimpl directly above 'def', below @staticmethod and other decorators",
-        got=f"a {kind.__module__}.{kind.__qualname__}".replace("builtins.", ""),
+        got=f"a {path_of(type(static))}".replace("builtins.", ""),
         hint=f"write a function {attribute} that calls it",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cellmap_data.config import list_faults
-from cellmap_data.plugins.binding import Author
+from cellmap_data.plugins.binding import Author, path_of
 from cellmap_data.plugins.refusals import nearest, refusal
 from cellmap_data.plugins.requirements import declared
 
@@ -37,7 +37,7 @@ def model_of(source: Any, author: Author) -> type[BaseModel] | None:
         author,
         "has an options_model that is none",
         expected="a class derived from pydantic.BaseModel, version 2, with a field for each option",
-        got=_called(model) if isinstance(model, type) else repr(model),
+        got=path_of(model) if isinstance(model, type) else repr(model),
         hint="derive it from pydantic.BaseModel, or leave options_model out",
     )
 
@@ -65,7 +65,7 @@ def validated(model: type[BaseModel], options: Mapping[str, Any], author: Author
         raise refusal(
             author,
             "cannot be made with the options it is given",
-            expected=f"the options of {_called(model)}: {', '.join(_names(model)) or 'none'}",
+            expected=f"the options of {path_of(model)}: {', '.join(_names(model)) or 'none'}",
             got=list_faults(_faults(error.errors(include_url=False), model)),
             hint=f"correct what is given: {{{author.plugin!r}: {{option: value}}}}",
         ) from None
@@ -75,7 +75,7 @@ def validated(model: type[BaseModel], options: Mapping[str, Any], author: Author
             "has an options_model that fails",
             expected="validators that return, or raise ValueError",
             got=f"{type(error).__name__}: {error}",
-            hint=f"correct {_called(model)}",
+            hint=f"correct {path_of(model)}",
         ) from error
     return {name: getattr(valid, name) for name in model.model_fields} | (valid.model_extra or {})
 
@@ -115,7 +115,3 @@ def _names(model: type[BaseModel]) -> list[str]:
 def _typed(model: type[BaseModel], name: str) -> str:
     alias = model.model_fields[name].validation_alias
     return alias if isinstance(alias, str) else name
-
-
-def _called(model: type) -> str:
-    return f"{model.__module__}.{model.__qualname__}"
