@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cellmap_data import hooktypes
 from cellmap_data.account import Account
 from cellmap_data.buffers import BatchSpec, SlotProvider
 from cellmap_data.dataloader.board import Board
@@ -14,8 +15,20 @@ if TYPE_CHECKING:
     import torch
 
 
-class HookRelay(Protocol):
-    """Calls a hook on every plugin; see ``cellmap_data.hookspecs`` for what each means.
+class HookRelay(
+    hooktypes.PreBatch,
+    hooktypes.LoadSamples,
+    hooktypes.PostSample,
+    hooktypes.AllocateBatch,
+    hooktypes.PostCollate,
+    hooktypes.PostBatch,
+    hooktypes.PreEpoch,
+    hooktypes.PostEpoch,
+    hooktypes.SetupWorker,
+    hooktypes.TeardownWorker,
+    Protocol,
+):
+    """Calls hooks on every plugin; ``cellmap_data.hookspecs`` says what each means.
 
     It is pickled to worker processes and works there on copies of the plugins. ``version`` changes whenever
     such copies would differ from the plugins here, unless it is by a switch: these are shown on a board.
@@ -43,26 +56,6 @@ class HookRelay(Protocol):
 
     def take_account(self) -> Account:
         """What plugins cost in this process since the last time, and where they failed."""
-
-    def pre_batch(self, dataset: Any, indices: Sequence[int]) -> None: ...
-
-    def load_samples(self, dataset: Any, indices: Sequence[int]) -> Sequence[Any] | None: ...
-
-    def post_sample(self, sample: Any, index: int, rng: np.random.Generator, is_train: bool) -> Any: ...
-
-    def allocate_batch(self, spec: BatchSpec) -> SlotProvider | None: ...
-
-    def post_collate(self, batch: Any, device: torch.device, is_train: bool) -> Any: ...
-
-    def post_batch(self, batch: Mapping[str, Any]) -> None: ...
-
-    def pre_epoch(self, loader: Any, epoch: int) -> None: ...
-
-    def post_epoch(self, loader: Any, epoch: int) -> None: ...
-
-    def setup_worker(self, worker_id: int, num_workers: int, seed: int) -> None: ...
-
-    def teardown_worker(self, worker_id: int) -> None: ...
 
 
 class NoPlugins:
