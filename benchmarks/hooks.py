@@ -98,7 +98,7 @@ def calls() -> dict[str, Callable[[], object]]:
         "peer: the same through pluggy alone": lambda: peer.hook.load_samples(dataset=None, indices=()),
         "chain of four plugins, and its times added up": lambda: (
             four.relay.post_sample(sample, index, rng, True),
-            four.take_account(),
+            four.relay.take_account(),
         ),
     }
 

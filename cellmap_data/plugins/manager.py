@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from cellmap_data import hookspecs
-from cellmap_data.account import Account
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.plugins.binding import HOOKS
 from cellmap_data.plugins.construction import author_of, construct
@@ -211,10 +210,6 @@ class PluginManager:
     def snapshot(self) -> Snapshot:
         """The plugins as they are now, for whoever wants pluggy's own view of them."""
         return self.roster.snapshot()
-
-    def take_account(self) -> Account:
-        """What the plugins cost in this process since the last time, and where they failed."""
-        return self.roster.take_account()
 
 
 def _known(hook: str) -> str:

@@ -137,12 +137,12 @@ def test_a_skipped_call_of_a_chain_hook_leaves_the_value_as_it_was(hook):
     assert changed["more"]["y"].tolist() == [0, 0]
     assert changed.keys() == sample().keys()
     assert len(changed["list"]) == 1
-    account = manager.take_account()
+    account = manager.relay.take_account()
     assert {key: (each.what, each.count) for key, each in account.skipped.items()} == {
         ("bad", hook): ("call", 1)
     }
     assert account.skipped["bad", hook].first == "ValueError: boom"
-    assert not manager.take_account().skipped
+    assert not manager.relay.take_account().skipped
 
 
 class Record(dict):
@@ -181,7 +181,7 @@ def test_a_call_that_changed_a_tensor_in_place_cannot_be_skipped(change):
     manager = manager_with("skip_plugin", change)
     with pytest.raises(SampleSkippedError):
         manager.execute_hook("post_sample", sample(), is_train=True)
-    account = manager.take_account()
+    account = manager.relay.take_account()
     assert account.skipped["bad", "post_sample"].what == "sample"
     assert {plugin: cost.calls for (plugin, _), cost in account.costs.items()} == {"before": 1, "bad": 1}
     for hook in ("post_sample", "post_collate"):
@@ -196,7 +196,7 @@ def test_a_skipped_call_of_other_hooks_counts_as_no_answer():
     manager = manager_with("skip_plugin")
     manager.execute_hook("pre_batch", None, [1])
     assert len(manager.execute_hook("load_samples", None, [1, 2])) == 2
-    skipped = manager.take_account().skipped
+    skipped = manager.relay.take_account().skipped
     assert {hook for _, hook in skipped} <= {"pre_batch", "load_samples"}
     assert skipped["bad", "pre_batch"].count == 1
 

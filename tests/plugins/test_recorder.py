@@ -30,7 +30,7 @@ def test_of_several_who_take_the_account_each_gets_a_part():
     def take():
         mine = Account()
         while not done.is_set():
-            mine.add(manager.take_account())
+            mine.add(manager.relay.take_account())
         parts.append(mine)
 
     takers = [threading.Thread(target=take) for _ in range(3)]
@@ -41,7 +41,7 @@ def test_of_several_who_take_the_account_each_gets_a_part():
     done.set()
     for taker in takers:
         taker.join()
-    total = manager.take_account()
+    total = manager.relay.take_account()
     for part in parts:
         total.add(part)
     assert len(parts) == len(takers)
