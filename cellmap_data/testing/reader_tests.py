@@ -18,7 +18,6 @@ from cellmap_data.errors import message
 from cellmap_data.storage import ArrayReader, Box
 from cellmap_data.testing.comparing import difference
 from cellmap_data.testing.outcomes import fail
-from cellmap_data.testing.subject import failures
 
 __all__ = ["ReaderTests"]
 
@@ -145,7 +144,7 @@ class ReaderTests:
 
     @contextmanager
     def _made(self) -> Iterator[tuple[ArrayReader, Values]]:
-        with failures(), TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder:
             yield self.make_reader(Path(folder))
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from cellmap_data import CellMapDataset
-from cellmap_data.errors import CellMapDataError, message
+from cellmap_data.errors import message
 from cellmap_data.plugins import PluginManager, PluginRelay
 from cellmap_data.testing.environment import no_plugins_from_environment
 from cellmap_data.testing.outcomes import skip
 from cellmap_data.testing.volumes import write_crop
 
-__all__ = ["Bench", "Subject", "be_strict", "failures", "generator", "registered"]
+__all__ = ["Bench", "Subject", "be_strict", "generator", "registered"]
 
 
 class Subject:
@@ -106,18 +106,9 @@ def be_strict(manager: PluginManager, name: str) -> None:
 
 
 @contextmanager
-def failures() -> Iterator[None]:
-    """Let our own errors, whose messages say all there is to say, be failed checks."""
-    try:
-        yield
-    except CellMapDataError as error:
-        raise AssertionError(str(error)) from error
-
-
-@contextmanager
 def registered(subject: Subject, hook: str = "") -> Iterator[Bench]:
     """Register the plugin for the length of a check; a check of a ``hook`` it does not answer is skipped."""
-    with no_plugins_from_environment(), failures():
+    with no_plugins_from_environment():
         manager = PluginManager()
         bench = Bench(manager, manager.register_plugin(subject.make_plugin()))
         be_strict(manager, bench.name)
