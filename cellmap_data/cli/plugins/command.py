@@ -42,7 +42,7 @@ def overview(context: typer.Context, as_json: Json = False) -> None:
         _print_json([row.as_json() for row in found])
     else:
         show.overview(found)
-    if any(row.broken for row in found):
+    if any(row.plugin.broken for row in found):
         raise typer.Exit(1)
 
 

@@ -56,9 +56,9 @@ def overview(rows: Sequence[Row]) -> None:
             for row in rows
         ],
     )
-    for reason in dict.fromkeys(row.broken for row in rows if row.broken):
+    for reason in dict.fromkeys(row.plugin.broken for row in rows if row.plugin.broken):
         _line(f"\n{reason}")
-    wanted = list(dict.fromkeys(repr(row.plugin.name) for row in rows if row.broken and row.wanted))
+    wanted = list(dict.fromkeys(repr(row.plugin.name) for row in rows if row.plugin.broken and row.wanted))
     if wanted:
         _line(f"\nNo default EnhancedCellMapDataLoader can be made: it would ask for {', '.join(wanted)}.")
     if is_on(DISABLE_ALL):
@@ -114,7 +114,7 @@ def _ending(outcome: Outcome) -> str:
 
 
 def _hooks(row: Row) -> str:
-    if row.broken:
+    if row.plugin.broken:
         return "broken, see below"
     if row.plugin.needs:
         return f"unknown without options: {', '.join(row.plugin.needs)}"

@@ -32,11 +32,6 @@ class Row:
     wanted: bool
     enabled: bool
 
-    @property
-    def broken(self) -> str:
-        """Why it cannot be used; empty if it can."""
-        return self.plugin.broken
-
     def as_json(self) -> dict[str, Any]:
         """The same as names and values."""
         return asdict(self.plugin) | {"wanted": self.wanted, "enabled": self.enabled}
