@@ -174,5 +174,7 @@ def _only_place(
     if lo > hi + slack or common_lo >= common_hi:
         return None
     middle = min(max(middle, lo), hi)
-    place = start + nearest_voxel((middle - start) / step) * step
-    return place if lo - slack <= place <= hi + slack else middle
+    first, last = round_up((lo - start) / step), round_down((hi - start) / step)
+    if first > last:
+        return middle
+    return start + min(max(nearest_voxel((middle - start) / step), first), last) * step

@@ -193,3 +193,10 @@ def test_positions_need_an_input():
     """Without an input there is no lattice for positions."""
     with pytest.raises(ConfigurationError, match="at least one input"):
         sampling_grid([], [cube(10, 4)])
+
+
+def test_a_padded_position_keeps_to_the_reference_where_the_nearest_place_serves_not_all():
+    """Of the places of the reference the nearest one from which every patch reaches its array is taken."""
+    raw = Source(Lattice((112.0,) * 3, (24.0,) * 3, (2,) * 3), PatchSpec((3,) * 3, (24.0,) * 3), pad=True)
+    crop = Source(Lattice((136.0,) * 3, (24.0,) * 3, (9,) * 3), PatchSpec((1,) * 3, (8.0,) * 3), pad=True)
+    assert sampling_grid([raw], [crop]).first == (136.0,) * 3  # 112 is as near, but beside the crop
