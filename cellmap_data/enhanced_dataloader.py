@@ -225,6 +225,15 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
 
 def _listed(plugins: str | Mapping[str, Any] | Iterable[Any], enabled: bool) -> list[Any]:
     """The plugins as a list; refused if there are any and the loader would drop them."""
+    if not isinstance(plugins, str | Mapping | Iterable):
+        raise ConfigurationError(
+            message(
+                "plugins is no list",
+                expected="names, {name: options}, objects, classes or modules, in a list",
+                got=repr(plugins),
+                hint="leave it out" if plugins is None else "put it into a list: plugins=[...]",
+            )
+        )
     listed = [plugins] if isinstance(plugins, str | Mapping) else list(plugins)
     if listed and not enabled:
         raise ConfigurationError(

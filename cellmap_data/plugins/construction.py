@@ -25,6 +25,7 @@ def author_of(source: Any, name: str | None = None) -> Author:
     is_code = isinstance(source, type) or inspect.isroutine(source)
     code = source if is_code else type(source)
     called = None if is_code else getattr(source, "name", None)
+    called = source if isinstance(source, str) else called
     own = called if isinstance(called, str) and called else code.__name__
     return Author(name or own, path_of(code))
 

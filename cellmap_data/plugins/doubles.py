@@ -34,7 +34,7 @@ def refuse_double(plugin: Registered, others: Iterable[Registered]) -> None:
                 "has a name that is taken",
                 expected="one plugin of each name",
                 got=f"{other.name!r} is {other.author}",
-                hint=f"leave one of them out: 'no:{other.name}', or remove_plugin({other.name!r})",
+                hint=_way_to_one(plugin, other),
             )
         if _is_handed_in_too(plugin, other) or _is_handed_in_too(other, plugin):
             raise refusal(
@@ -45,6 +45,15 @@ def refuse_double(plugin: Registered, others: Iterable[Registered]) -> None:
                 hint="take one of them out; to run two, register the object with a name of its own, as in "
                 "add_plugin(plugin, name='second')",
             )
+
+
+def _way_to_one(plugin: Registered, other: Registered) -> str:
+    """How to end a conflict of names: 'no:' leaves out installed plugins, and only those."""
+    if other.author.distribution:
+        return f"leave one of them out: 'no:{other.name}', or remove_plugin({other.name!r})"
+    if plugin.author.distribution:
+        return f"leave one of them out: 'no:{plugin.name}', or remove_plugin({other.name!r})"
+    return "take one of them out; to run both, give one a name: add_plugin(plugin, name='second')"
 
 
 def _is_handed_in_too(installed: Registered, handed: Registered) -> bool:

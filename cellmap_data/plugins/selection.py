@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from importlib_metadata import EntryPoint
 
-from cellmap_data.errors import CellMapDataError, ConfigurationError, message
+from cellmap_data.errors import CellMapDataError, ConfigurationError, UnknownPluginError, message
 from cellmap_data.plugins.construction import construct
 from cellmap_data.plugins.discovery import Catalogue, author_of_entry, installed, load, meant_by, only
 from cellmap_data.plugins.environment import DISABLE_ALL, ENABLE, is_on
@@ -135,6 +135,7 @@ class _Wanted:
         self._guard = guard or (lambda _: nullcontext())
         self._items: list[Any] = []  # what was named, and whatever else was handed in
         self._left_out: list[str] = []
+        self._from_environment: set[str] = set()
 
     @classmethod
     def by(
@@ -145,6 +146,7 @@ class _Wanted:
         named = [name.strip() for name in os.environ.get(ENABLE, "").split(",") if name.strip()]
         for item in [*([selection] if isinstance(selection, str | Mapping) else selection), *named]:
             wanted.take(item)
+        wanted._from_environment = {name.removeprefix(_LEAVE_OUT).strip() for name in named}
         return wanted
 
     def take(self, item: Any) -> None:
@@ -185,7 +187,7 @@ class _Wanted:
                 found.append(item)
                 continue
             with self._guard(item.name):
-                staying = [entry for entry in meant_by(item.name, catalogue) if entry not in left_out]
+                staying = [entry for entry in self._meant_by(item.name, catalogue) if entry not in left_out]
                 if not staying:
                     continue
                 entry = only(staying)
@@ -200,5 +202,14 @@ class _Wanted:
         left_out: list[EntryPoint] = []
         for name in self._left_out:
             with self._guard(f"{_LEAVE_OUT}{name}"):
-                left_out += meant_by(name, catalogue)
+                left_out += self._meant_by(name, catalogue)
         return left_out
+
+    def _meant_by(self, name: str, catalogue: Catalogue) -> Sequence[EntryPoint]:
+        """As :func:`meant_by`; whoever misses a name should know that it is not in the program."""
+        try:
+            return meant_by(name, catalogue)
+        except UnknownPluginError as error:
+            if name in self._from_environment:
+                error.add_note(f"{name!r} is named in the environment variable {_ENABLE}")
+            raise

@@ -10,7 +10,13 @@ import torch
 from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.enhanced_dataloader import CellMapDataLoaderWithPlugins
-from cellmap_data.errors import ConfigurationError, HookError, PluginError, UnknownPluginError
+from cellmap_data.errors import (
+    ConfigurationError,
+    HookError,
+    PluginError,
+    PluginRegistrationError,
+    UnknownPluginError,
+)
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import DataLoaderPlugin
 from cellmap_data.plugins.selection import DEFAULT_PLUGINS
@@ -374,3 +380,27 @@ class AsksForNothing:
 def test_a_plugin_may_ask_for_no_samples():
     """A cache asks for those that it has not."""
     assert len(list(EnhancedCellMapDataLoader(Toy(4), batch_size=2, plugins=[AsksForNothing()]))) == 2
+
+
+def test_plugins_that_are_no_list():
+    with pytest.raises(ConfigurationError, match=r"plugins=\[...\]"):
+        EnhancedCellMapDataLoader(Toy(), plugins=3)
+    with pytest.raises(ConfigurationError, match="leave it out"):
+        EnhancedCellMapDataLoader(Toy(), plugins=None)
+
+
+def test_a_missing_name_of_the_environment_says_so(monkeypatch):
+    monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "nobody.has")
+    with pytest.raises(UnknownPluginError) as caught:
+        EnhancedCellMapDataLoader(Toy())
+    assert "CELLMAP_DATA_PLUGINS" in caught.value.__notes__[0]
+
+
+def test_two_objects_of_one_class_are_told_how_both_can_run():
+    class Twice:
+        @hookimpl
+        def post_sample(self, sample):
+            return sample
+
+    with pytest.raises(PluginRegistrationError, match="name='second'"):
+        EnhancedCellMapDataLoader(Toy(), plugins=[Twice(), Twice()])
