@@ -80,7 +80,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         enable_memory_optimization: bool = True,
         max_prefetch: int = 8,
         transforms: Any = None,
-        plugins: str | Mapping[str, Any] | Iterable[Any] = (),
+        plugins: str | Mapping[str, Any] | Iterable[Any] | None = (),
         **torch_options: Any,
     ) -> None:
         self.max_prefetch = max_prefetch
@@ -223,15 +223,16 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         return self.max_prefetch
 
 
-def _listed(plugins: str | Mapping[str, Any] | Iterable[Any], enabled: bool) -> list[Any]:
+def _listed(plugins: str | Mapping[str, Any] | Iterable[Any] | None, enabled: bool) -> list[Any]:
     """The plugins as a list; refused if there are any and the loader would drop them."""
+    plugins = () if plugins is None else plugins
     if not isinstance(plugins, str | Mapping | Iterable):
         raise ConfigurationError(
             message(
                 "plugins is no list",
                 expected="names, {name: options}, objects, classes or modules, in a list",
                 got=repr(plugins),
-                hint="leave it out" if plugins is None else "put it into a list: plugins=[...]",
+                hint="put it into a list: plugins=[...]",
             )
         )
     listed = [plugins] if isinstance(plugins, str | Mapping) else list(plugins)

@@ -383,13 +383,14 @@ def test_a_plugin_may_ask_for_no_samples():
 
 
 def test_plugins_that_are_no_list():
+    """They are refused with what to write; None is none."""
     with pytest.raises(ConfigurationError, match=r"plugins=\[...\]"):
         EnhancedCellMapDataLoader(Toy(), plugins=3)
-    with pytest.raises(ConfigurationError, match="leave it out"):
-        EnhancedCellMapDataLoader(Toy(), plugins=None)
+    assert EnhancedCellMapDataLoader(Toy(), plugins=None).plugin_manager.list_plugins() == [*DEFAULT_PLUGINS]
 
 
 def test_a_missing_name_of_the_environment_says_so(monkeypatch):
+    """Whoever looks for it in the program would not find it."""
     monkeypatch.setenv("CELLMAP_DATA_PLUGINS", "nobody.has")
     with pytest.raises(UnknownPluginError) as caught:
         EnhancedCellMapDataLoader(Toy())
@@ -397,6 +398,8 @@ def test_a_missing_name_of_the_environment_says_so(monkeypatch):
 
 
 def test_two_objects_of_one_class_are_told_how_both_can_run():
+    """One of them needs a name of its own."""
+
     class Twice:
         @hookimpl
         def post_sample(self, sample):
