@@ -211,5 +211,5 @@ class _Wanted:
             return meant_by(name, catalogue)
         except UnknownPluginError as error:
             if name in self._from_environment:
-                error.add_note(f"{name!r} is named in the environment variable {_ENABLE}")
+                error.add_note(f"{name!r} is named in the environment variable {ENABLE}")
             raise
