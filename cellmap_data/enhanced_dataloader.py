@@ -131,6 +131,8 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         name: str | None = None,
         priority: int | None = None,
         options: Mapping[str, Any] | None = None,
+        before: str | Iterable[str] | None = None,
+        after: str | Iterable[str] | None = None,
         on_error: str | FailurePolicy | None = None,
     ) -> str:
         """Add a plugin; it takes part from the next iteration on.
@@ -143,6 +145,8 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
             What to call it and its place in the order; None for its own.
         options
             Arguments for the class or function.
+        before, after
+            Names of plugins that it shall run before or after; None for its own wishes.
         on_error
             What happens when it fails: ``"raise"``, ``"skip_sample"``, ``"skip_plugin(limit=10)"``; None for
             its own wish.
@@ -161,7 +165,13 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         """
         manager = self._manager("add a plugin")
         added = manager.register_plugin(
-            plugin, name=name, priority=priority, options=options, on_error=on_error
+            plugin,
+            name=name,
+            priority=priority,
+            options=options,
+            before=before,
+            after=after,
+            on_error=on_error,
         )
         self._lend_readers(manager.relay)
         return added

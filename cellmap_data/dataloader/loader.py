@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -107,7 +108,10 @@ class CellMapDataLoader:
         self.iterations_per_epoch = iterations_per_epoch
         self._engine: Engine | None = None
         self.device_manager = DeviceManager(device)
-        self._options = TorchOptions.checked(torch_options, num_workers, batch_size, iterations_per_epoch)
+        mine = inspect.signature(type(self)).parameters
+        self._options = TorchOptions.checked(
+            torch_options, num_workers, batch_size, iterations_per_epoch, mine
+        )
         rng = rng or self._options.generator
         self._clock = Clock(_seed_of(dataset) if rng is None else rng.initial_seed())
         self.hooks = self._make_hooks()

@@ -41,9 +41,14 @@ class TorchOptions:
 
     @classmethod
     def checked(
-        cls, given: dict[str, Any], num_workers: int, batch_size: int, iterations_per_epoch: int | None
+        cls,
+        given: dict[str, Any],
+        num_workers: int,
+        batch_size: int,
+        iterations_per_epoch: int | None,
+        others: Iterable[str] = (),
     ) -> TorchOptions:
-        """The options of ``given``, all faults reported at once.
+        """The options of ``given``, all faults reported at once; ``others`` are names the loader knows too.
 
         Raises
         ------
@@ -52,7 +57,9 @@ class TorchOptions:
             count nothing.
         """
         known = [field.name for field in fields(cls)]
-        faults = [f"{name!r} is not known{_nearest(name, known)}" for name in given if name not in known]
+        faults = [
+            f"{name!r} is not known{_nearest(name, [*known, *others])}" for name in given if name not in known
+        ]
         if num_workers < 0:
             faults.append(f"num_workers is {num_workers}")
         counts = {"batch_size": batch_size, "iterations_per_epoch": iterations_per_epoch}

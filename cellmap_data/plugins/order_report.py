@@ -73,6 +73,15 @@ class OrderReport:
     hooks: Mapping[str, tuple[Place, ...]]
     absent: tuple[AbsentName, ...]
 
+    def __str__(self) -> str:
+        lines = []
+        for hook, places in self.hooks.items():
+            if places:
+                lines.append(hook)
+                lines += [f"  {place.position}. {place.plugin}: {place.reason}" for place in places]
+        lines += [f"{each.plugin} says {each.wish} {each.name!r}, which is absent" for each in self.absent]
+        return "\n".join(lines)
+
 
 def report(arrangement: Arrangement, order: Mapping[str, Sequence[BoundHook]]) -> OrderReport:
     """Explain ``order``, which pluggy made of ``arrangement``."""

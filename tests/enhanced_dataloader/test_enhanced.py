@@ -382,6 +382,21 @@ def test_a_plugin_may_ask_for_no_samples():
     assert len(list(EnhancedCellMapDataLoader(Toy(4), batch_size=2, plugins=[AsksForNothing()]))) == 2
 
 
+def test_a_plugin_is_added_before_another():
+    """As it can be registered with the manager."""
+    loader = EnhancedCellMapDataLoader(Toy())
+    loader.add_plugin(AddOne(), before="prefetch")
+    assert loader.plugin_manager.order_report().hooks["post_sample"][0].reason == "before 'prefetch'"
+    with pytest.raises(ConfigurationError, match="did you mean 'plugins'"):
+        EnhancedCellMapDataLoader(Toy(), plugin=[AddOne()])
+
+
+class AddOne:
+    @hookimpl
+    def post_sample(self, sample):
+        return sample | {"x": sample["x"] + 1}
+
+
 def test_plugins_that_are_no_list():
     """They are refused with what to write; None is none."""
     with pytest.raises(ConfigurationError, match=r"plugins=\[...\]"):

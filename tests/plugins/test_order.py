@@ -222,6 +222,8 @@ def test_the_report_says_why():
     ]
     assert report.hooks["pre_epoch"][0].reason == "wrapper, around all that are none; number -5"
     assert report.hooks["open_array"] == ()
+    text = str(report)
+    assert all(f"{p.position}. {p.plugin}: {p.reason}" in text for p in report.hooks["post_sample"])
     (absent,) = report.absent
     assert (absent.plugin, absent.wish, absent.name) == ("wraps", "before", "frist")
     assert "first" in absent.hint
