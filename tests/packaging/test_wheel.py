@@ -73,7 +73,15 @@ def test_version_is_by_calendar() -> None:
 
 def test_extras_and_requirements(metadata: Message) -> None:
     """The extras exist, and torch is required as a range: no one's build of torch is replaced."""
-    assert set(metadata.get_all("Provides-Extra", [])) == {"dask", "demo", "figs", "lightning", "s3", "test", "testing"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        "dask",
+        "demo",
+        "figs",
+        "lightning",
+        "s3",
+        "test",
+        "testing",
+    }
     required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     names = {line.split(">")[0].strip() for line in required}
     assert {"numpy", "pluggy", "tensorstore", "torch", "typer", "zarr"} <= names
