@@ -18,12 +18,18 @@ from cellmap_data.dataloader.options import TorchOptions
 from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.relay import HookRelay, NoPlugins
 from cellmap_data.dataloader.report import Report
-from cellmap_data.dataloader.schedule import ArithmeticSchedule, Clock, SamplerSchedule, Schedule
+from cellmap_data.dataloader.schedule import (
+    ArithmeticSchedule,
+    Clock,
+    OrderSamplerSchedule,
+    SamplerSchedule,
+    Schedule,
+)
 from cellmap_data.dataloader.sources import LocalSource, Source
 from cellmap_data.dataloader.worker_source import WorkerSource
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.sampler import Order, SequentialOrder, ShuffledOrder
+from cellmap_data.sampler import Order, OrderSampler, SequentialOrder, ShuffledOrder
 
 SamplerLike = Sampler[Any] | Iterable[int] | Callable[[], Iterable[int]]
 
@@ -125,7 +131,7 @@ class CellMapDataLoader:
         if self._engine is not None:
             self._engine.close()
         schedule = self._schedule()
-        sampled = isinstance(schedule, SamplerSchedule)
+        sampled = not isinstance(schedule, ArithmeticSchedule)
         reader = BatchReader(self.dataset, self.hooks, self.is_train, self._options.collate_fn, sampled)
         local = LocalSource(reader, self._batch_spec(shared=False), self._window())
         this, clock = weakref.ref(self), self._clock
@@ -243,6 +249,8 @@ class CellMapDataLoader:
         if options.batch_sampler is not None:
             return SamplerSchedule(options.batch_sampler, batched=True, count=count)
         sampler = self._chosen_sampler()
+        if isinstance(sampler, OrderSampler):
+            return OrderSamplerSchedule(sampler, self.batch_size, options.drop_last, count)
         if sampler is not None:
             return SamplerSchedule(sampler, self.batch_size, options.drop_last, count=count)
         size, (rank, world) = len(self.dataset), _rank()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.sampler import Draw, Order, SampleIndex
+from cellmap_data.sampler import Draw, Order, OrderSampler, SampleIndex
 
 Ticket = list[SampleIndex]
 
@@ -101,6 +101,39 @@ class ArithmeticSchedule:
             indices = order.indices(epoch, places % self.total)
             for place, index in zip(places.tolist(), indices.tolist(), strict=True):
                 yield SampleIndex(index, Draw(seed, epoch, place))
+
+
+@dataclass(frozen=True)
+class OrderSamplerSchedule:
+    """Batches of a sampler of ours, by arithmetic on its order; it is asked anew for each epoch.
+
+    Parameters
+    ----------
+    count
+        Batches of an epoch; None = as many as the sampler's ``samples_per_epoch`` make.
+    """
+
+    sampler: OrderSampler
+    batch_size: int
+    drop_last: bool = False
+    count: int | None = None
+
+    @property
+    def world_size(self) -> int:
+        """How many ranks share an epoch."""
+        return self.sampler.ranks.now().world_size
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+    def batches(self, seed: int, epoch: int) -> Iterator[Ticket]:
+        """The batches of this rank."""
+        return self._now().batches(seed, epoch)
+
+    def _now(self) -> ArithmeticSchedule:
+        sampler, (rank, world) = self.sampler, self.sampler.ranks.now()
+        total = sampler.samples_per_epoch if self.count is None else self.count * self.batch_size * world
+        return ArithmeticSchedule(sampler.order_for, total, self.batch_size, self.drop_last, rank, world)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from cellmap_data.errors import ConfigurationError, message
-
-Indices = npt.NDArray[np.int64]
+from cellmap_data.sampler.chance import Indices, Words, keys_of, mixed
 
 _ROUNDS = 6
-_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 class Order(Protocol):
@@ -71,15 +68,10 @@ class ShuffledOrder:
         result = np.empty_like(places)
         for one in np.unique(passes):
             chosen = passes == one
-            result[chosen] = self._permute(places[chosen], self._keys(epoch, int(one)))
+            result[chosen] = self._permute(places[chosen], keys_of(_ROUNDS, self.seed, epoch, int(one)))
         return result
 
-    def _keys(self, epoch: int, one_pass: int) -> npt.NDArray[np.uint64]:
-        words = [self.seed & (1 << 64) - 1, epoch, one_pass]
-        keys: npt.NDArray[np.uint64] = np.random.SeedSequence(words).generate_state(_ROUNDS, np.uint64)  # type: ignore[assignment]
-        return keys
-
-    def _permute(self, places: Indices, keys: npt.NDArray[np.uint64]) -> Indices:
+    def _permute(self, places: Indices, keys: Words) -> Indices:
         half = np.uint64(max(1, ((self.size - 1).bit_length() + 1) // 2))
         values = _feistel(places.astype(np.uint64), half, keys)
         outside = values >= self.size
@@ -89,18 +81,9 @@ class ShuffledOrder:
         return values.astype(np.int64)
 
 
-def _feistel(
-    values: npt.NDArray[np.uint64], half: np.uint64, keys: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.uint64]:
+def _feistel(values: Words, half: np.uint64, keys: Words) -> Words:
     mask = (np.uint64(1) << half) - np.uint64(1)
     left, right = values >> half, values & mask
     for key in keys:
-        left, right = right, left ^ (_mix(right + key) & mask)
+        left, right = right, left ^ (mixed(right + key) & mask)
     return (left << half) | right
-
-
-def _mix(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every input bit reaches every output bit."""
-    values = (values ^ (values >> np.uint64(30))) * _M1
-    values = (values ^ (values >> np.uint64(27))) * _M2
-    return values ^ (values >> np.uint64(31))
