@@ -11,6 +11,7 @@ from typing import Any, Self, SupportsIndex, TypeAlias
 import torch
 from torch.utils.data import ConcatDataset
 
+from cellmap_data.advice import Advice
 from cellmap_data.config import raise_faults
 from cellmap_data.dataset import (
     Allocate,
@@ -22,6 +23,7 @@ from cellmap_data.dataset import (
     JoinedIndices,
     Recipe,
     Sample,
+    advice_for,
     class_counts,
     class_weights,
     fresh,
@@ -238,6 +240,11 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         """The crops of all datasets, in order, however deep they are nested."""
         nested = ([part] if isinstance(part, CellMapDataset) else part.crops for part in self.datasets)
         return [crop for crops in nested for crop in crops]
+
+    def advise(self) -> Advice | None:
+        """How the chunks of all crops suit these patches; None where nothing is known of any chunk."""
+        self.verify()
+        return advice_for([crop.layout for crop in self.crops])
 
     @property
     def class_counts(self) -> Counts:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cellmap_data import __version__
+from cellmap_data.cli.advise import advise
 from cellmap_data.cli.demo.command import demo
 from cellmap_data.cli.plugins.command import plugins
 from cellmap_data.errors import (
@@ -69,6 +70,7 @@ def _own_commands() -> typer.Typer:
         name="cellmap-data", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(_common)
+    app.command("advise")(advise)
     app.command("demo")(demo)
     app.add_typer(plugins, name="plugins")
     return app

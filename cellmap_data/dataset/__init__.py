@@ -1,6 +1,7 @@
 """One crop as a torch dataset: an index becomes a sample of aligned raw and label patches."""
 
 from cellmap_data.buffers import Allocate, fresh
+from cellmap_data.dataset.accesses import advice_for
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights
 from cellmap_data.dataset.crawling import read_metadata
@@ -25,6 +26,7 @@ __all__ = [
     "Recipe",
     "Request",
     "Sample",
+    "advice_for",
     "class_counts",
     "class_weights",
     "fresh",

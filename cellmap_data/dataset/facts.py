@@ -8,7 +8,9 @@ from typing import Any, SupportsIndex, TypeAlias
 
 import torch
 
+from cellmap_data.advice import Advice
 from cellmap_data.config import ArraySpec, Pad
+from cellmap_data.dataset.accesses import advice_for
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights
 from cellmap_data.dataset.indices import position
 from cellmap_data.dataset.inputs import MISSING
@@ -101,6 +103,10 @@ class CropFacts:
             for spec in request.targets
             if request.labels is not None
         }
+
+    def advise(self) -> Advice | None:
+        """How the chunks of raw and labels suit these patches; None where nothing is known of any chunk."""
+        return advice_for([self.layout])
 
     @property
     def bounding_box(self) -> Boxes | None:

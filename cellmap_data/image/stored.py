@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from cellmap_data.spatial import (
     Motion,
     PatchSpec,
     ReadPlan,
+    Shape,
     Source,
     Vec,
     choose_level,
@@ -129,6 +131,17 @@ class StoredImage:
     def dtype(self) -> np.dtype[Any]:
         """The type of the stored values."""
         return self.info.dtype
+
+    @property
+    def chunks(self) -> Shape | None:
+        """Voxels along z, y, x that are decoded as a whole; None where that is not known."""
+        return None if self.info.chunks is None else self.axes.spatial(self.info.chunks, 1)
+
+    @property
+    def bytes_per_voxel(self) -> int:
+        """Bytes that are decoded for a voxel, with those of the channels and times stored beside it."""
+        beside = (self.info.chunks[axis] for axis in self.axes.others) if self.info.chunks else ()
+        return self.dtype.itemsize * math.prod(beside)
 
     @property
     def upsampled(self) -> bool:

@@ -5,6 +5,7 @@ states the frame of coordinates and the rule of rounding on which everything res
 """
 
 from cellmap_data.spatial.bending import Bend, Field
+from cellmap_data.spatial.chunks import Access, chunks_touched, mean_chunks
 from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.frame import (
     AXES,
@@ -29,6 +30,7 @@ from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransfo
 
 __all__ = [
     "AXES",
+    "Access",
     "AveragePlan",
     "Bend",
     "Blocks",
@@ -57,8 +59,10 @@ __all__ = [
     "VoxelBox",
     "Warp",
     "choose_level",
+    "chunks_touched",
     "edge_index",
     "first_voxel",
+    "mean_chunks",
     "nearest_voxel",
     "plan_read",
     "resample",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,10 @@ class ArrayInfo:
         In the byte order of this machine.
     zarr_format : int
         2 or 3; 0 for an array that is not zarr.
+    chunks : tuple of int, optional
+        What is decoded as a whole, along the stored axes; the inner chunks of a sharded array. None: unknown.
+    shards : tuple of int, optional
+        What is stored together, where that is more than a chunk.
     amended : mapping, optional
         The metadata to read the array by, where what is stored has something harmless in it that a reader by
         the letter refuses.
@@ -52,6 +56,8 @@ class ArrayInfo:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     zarr_format: int = 0
+    chunks: tuple[int, ...] | None = None
+    shards: tuple[int, ...] | None = None
     amended: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
@@ -125,8 +131,17 @@ def _info(uri: str, document: dict[str, Any], zarr_format: int) -> ArrayInfo:
     faults = list(_faults(document, zarr_format))
     raise_faults(MetadataError, "The metadata of a zarr array is not valid.", faults, place=uri)
     assert dtype is not None  # or there would be a fault
+    stored = tuple(_chunks(document, zarr_format)[1])
     amended = _amended(document) if zarr_format == 3 else None
-    return ArrayInfo(tuple(document["shape"]), dtype.newbyteorder("="), zarr_format, amended)
+    inner = _inner_chunks(document["codecs"], len(stored)) if zarr_format == 3 else None
+    return ArrayInfo(
+        tuple(document["shape"]),
+        dtype.newbyteorder("="),
+        zarr_format,
+        inner or stored,
+        stored if inner else None,
+        amended,
+    )
 
 
 def _faults(document: Mapping[str, Any], zarr_format: int) -> Iterator[str]:
@@ -160,6 +175,25 @@ def _chunks(document: Mapping[str, Any], zarr_format: int) -> tuple[str, Any]:
     inner = grid.get("configuration") if isinstance(grid, Mapping) else None
     size = inner.get("chunk_shape") if isinstance(inner, Mapping) else None
     return "chunk_grid.configuration.chunk_shape", size
+
+
+def _inner_chunks(codecs: Any, ndim: int) -> tuple[int, ...] | None:
+    """The chunks inside a shard, of shards inside shards the innermost; None without shards.
+
+    Codecs that cannot be right are left to who opens the array.
+    """
+    order = list(range(ndim))
+    for codec in codecs:
+        options = codec.get("configuration") if isinstance(codec, Mapping) else None
+        if not isinstance(options, Mapping):
+            continue
+        if codec.get("name") == "transpose" and sorted(options.get("order", ())) == list(range(ndim)):
+            order = [order[axis] for axis in options["order"]]
+        shape: Any = options.get("chunk_shape")
+        if codec.get("name") == "sharding_indexed" and _whole(shape, at_least=1) and len(shape) == ndim:
+            inner: Sequence[int] = _inner_chunks(options.get("codecs", ()), ndim) or shape
+            return tuple(inner[order.index(axis)] for axis in range(ndim))
+    return None
 
 
 def _dtype(name: Any, zarr_format: int) -> np.dtype[Any] | None:

@@ -47,9 +47,12 @@ def open_array(
 
 
 def describe_array(uri: str, *, hooks: OpenArray | None = None, context: Any = None) -> ArrayInfo:
-    """Shape and type of the array at ``uri``, from whoever would read it; a zarr array is not opened."""
+    """What the array at ``uri`` says about itself, from whoever would read it; a zarr array is not opened."""
     reader = _asked(uri, hooks, context)
-    return read_array_info(uri, context) if reader is None else ArrayInfo(tuple(reader.shape), reader.dtype)
+    if reader is None:
+        return read_array_info(uri, context)
+    chunks = getattr(reader, "chunks", None)
+    return ArrayInfo(tuple(reader.shape), reader.dtype, chunks=None if chunks is None else tuple(chunks))
 
 
 def describe_group(uri: str, *, hooks: OpenArray | None = None, context: Any = None) -> Mapping[str, Any]:

@@ -28,7 +28,11 @@ class Pending(Protocol):
 
 @runtime_checkable
 class ArrayReader(Protocol):
-    """One stored array; used by many threads at once, and pickled as what is needed to open it again."""
+    """One stored array; used by many threads at once, and pickled as what is needed to open it again.
+
+    A reader may also have ``chunks``, a tuple of what it decodes as a whole along each stored axis; reports
+    and advice are then about these.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -61,6 +61,11 @@ class ZarrReader:
         """The type of the stored values."""
         return self._info.dtype
 
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """What is decoded as a whole, along the stored axes."""
+        return self._info.chunks
+
     def read_into(self, box: Box, out: npt.NDArray[Any]) -> ZarrRead:
         """Start to read ``box`` into ``out`` (any strides, any number type), and return at once."""
         store = self._store or self._open()

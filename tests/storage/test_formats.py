@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from cellmap_data.errors import MetadataError
-from cellmap_data.storage import open_array
+from cellmap_data.storage import describe_array, open_array
 from tests.volumes import ramp
 
 WHOLE = slice(0, 4), slice(0, 4), slice(0, 4)
@@ -97,3 +97,35 @@ def test_missing_chunks_hold_any_fill_value(zarr_format, dtype, stored, expected
     name.write_text(json.dumps(json.loads(name.read_text()) | {"fill_value": stored}))
     found = open_array(str(tmp_path)).read(WHOLE)
     np.testing.assert_array_equal(found, np.full((4, 4, 4), expected, dtype))
+
+
+@pytest.mark.parametrize("transposed", [False, True], ids=["upright", "transposed"])
+def test_the_chunks_of_shards_are_known(transposed, tmp_path) -> None:
+    """The inner chunk is what is decoded as a whole, along the axes of the array however it lies there."""
+    inner = (1, 2, 4)
+    codecs = [
+        {
+            "name": "sharding_indexed",
+            "configuration": {
+                "chunk_shape": [inner[2], inner[0], inner[1]] if transposed else list(inner),
+                "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+                "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+            },
+        }
+    ]
+    if transposed:
+        codecs.insert(0, {"name": "transpose", "configuration": {"order": [2, 0, 1]}})
+    path = written(tmp_path / "a", ramp((4, 4, 4)), 3)
+    document = json.loads((tmp_path / "a" / "zarr.json").read_text())
+    document["codecs"] = codecs
+    document["chunk_grid"]["configuration"]["chunk_shape"] = [4, 4, 4]
+    (tmp_path / "a" / "zarr.json").write_text(json.dumps(document))
+    info = describe_array(path)
+    assert (info.chunks, info.shards) == (inner, (4, 4, 4))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_without_shards_chunks_are_what_is_stored(zarr_format, tmp_path) -> None:
+    """And nothing is said of shards."""
+    info = describe_array(written(tmp_path / "a", ramp((4, 4, 4)), zarr_format))
+    assert (info.chunks, info.shards) == ((2, 2, 2), None)

@@ -1,0 +1,1 @@
+"""Tests of ``cellmap_data.advice``."""
