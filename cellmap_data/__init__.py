@@ -14,8 +14,10 @@ _HOMES = {
     "CellMapDataset": "cellmap_data.dataset",
     "CellMapImage": "cellmap_data.image",
     "CellMapMultiDataset": "cellmap_data.multidataset",
+    "ClassBalancedSampler": "cellmap_data.sampler",
     "EmptyImage": "cellmap_data.empty_image",
     "EnhancedCellMapDataLoader": "cellmap_data.enhanced_dataloader",
+    "MutableSubsetRandomSampler": "cellmap_data.sampler",
 }
 
 __all__ = [
@@ -23,8 +25,10 @@ __all__ = [
     "CellMapDataset",
     "CellMapImage",
     "CellMapMultiDataset",
+    "ClassBalancedSampler",
     "EmptyImage",
     "EnhancedCellMapDataLoader",
+    "MutableSubsetRandomSampler",
     "__version__",
 ]
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
     from cellmap_data.image import CellMapImage
     from cellmap_data.multidataset import CellMapMultiDataset
+    from cellmap_data.sampler import ClassBalancedSampler, MutableSubsetRandomSampler
 
 
 def __getattr__(name: str) -> Any:

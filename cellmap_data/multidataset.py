@@ -26,15 +26,18 @@ from cellmap_data.dataset import (
     advice_for,
     class_counts,
     class_weights,
+    crop_weights,
     fresh,
     position,
     read_entries,
     read_metadata,
+    subset_sampler,
+    weighted_sampler,
 )
 from cellmap_data.errors import ConfigurationError, SampleError, StoreError, message
 from cellmap_data.image import ValueCallable
 from cellmap_data.prefetch import Prefetcher
-from cellmap_data.sampler import Draw, SampleIndex
+from cellmap_data.sampler import Draw, MutableSubsetRandomSampler, SampleIndex, WeightedSampler
 
 __all__ = ["CellMapMultiDataset"]
 
@@ -259,6 +262,66 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
     def class_weights(self) -> dict[str, float]:
         """Background over foreground of each class, in class order; 1 for a class without foreground."""
         return class_weights(self.class_counts)
+
+    @property
+    def crop_weights(self) -> list[float]:
+        """How likely a position of each crop is drawn by weighted samplers, relative to other crops'.
+
+        The weight of crop ``d`` is the sum over classes ``c`` of ``class_weights[c]`` times the share of the
+        voxels in ``d`` that show ``c``, of those where it is known. So rare classes are drawn as often as
+        frequent ones, where they are dense. A crop that shows no class has weight 0; if none does, all are 1.
+        """
+        self.verify()
+        return crop_weights(self.classes, self.crops)
+
+    def get_weighted_sampler(
+        self,
+        batch_size: int = 1,  # noqa: ARG002 - accepted from users of earlier releases
+        rng: torch.Generator | None = None,
+        *,
+        dataset_weights: Sequence[float] | None = None,
+        samples_per_epoch: int | None = None,
+    ) -> WeightedSampler:
+        """Draws with replacement in which rare classes, or some datasets, come more often.
+
+        The probability of a position in crop ``d`` is ``crop_weights[d]`` over the sum of all positions'
+        weights. With ``dataset_weights`` that of a position in dataset ``j`` is
+        ``dataset_weights[j] / sum(dataset_weights) / len(datasets[j])``, and nothing is counted.
+
+        Parameters
+        ----------
+        batch_size : int
+            Of no effect: an epoch is not one batch.
+        rng : torch.Generator, optional
+            Its initial seed is that of the draws. None for the loader's.
+        dataset_weights : sequence of float, optional
+            Proportional to how often each of ``datasets`` is drawn, however many positions it has.
+        samples_per_epoch : int, optional
+            None for as many draws as there are positions.
+
+        Raises
+        ------
+        ConfigurationError
+            If weights are negative, or nothing can be drawn.
+        """
+        return weighted_sampler(self, rng, self.datasets, dataset_weights, samples_per_epoch)
+
+    def get_subset_random_sampler(
+        self, num_samples: int, weighted: bool = True, rng: torch.Generator | None = None
+    ) -> MutableSubsetRandomSampler:
+        """The positions of a random subset, in random order; ``refresh()`` draws another subset.
+
+        Parameters
+        ----------
+        num_samples : int
+            Positions of the subset. Without weights more than there are come several times.
+        weighted : bool
+            Draw the subset as :meth:`get_weighted_sampler` does, with replacement; otherwise every position
+            is as likely as any other, and none comes again before all have come.
+        rng : torch.Generator, optional
+            Its initial seed is that of subset and order. None for the seed of the dataset.
+        """
+        return subset_sampler(self, num_samples, weighted, rng)
 
     def get_indices(self, chunk_size: Mapping[str, float]) -> JoinedIndices:
         """The positions whose tiles (``{axis: nm}``) cover the crops: :meth:`CellMapDataset.get_indices`."""

@@ -3,7 +3,7 @@
 from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.dataset.accesses import advice_for
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
-from cellmap_data.dataset.counts import Counts, class_counts, class_weights
+from cellmap_data.dataset.counts import Counts, class_counts, class_weights, crop_weights
 from cellmap_data.dataset.crawling import read_metadata
 from cellmap_data.dataset.dataset import CellMapDataset
 from cellmap_data.dataset.indices import JoinedIndices, position
@@ -12,6 +12,7 @@ from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import Plugins
 from cellmap_data.dataset.recipe import Recipe
 from cellmap_data.dataset.request import Contents, Request
+from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler
 
 __all__ = [
     "Allocate",
@@ -29,8 +30,11 @@ __all__ = [
     "advice_for",
     "class_counts",
     "class_weights",
+    "crop_weights",
     "fresh",
     "position",
     "read_entries",
     "read_metadata",
+    "subset_sampler",
+    "weighted_sampler",
 ]

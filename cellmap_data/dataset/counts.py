@@ -42,6 +42,25 @@ def class_counts(classes: Sequence[str], crops: Sequence[Counted]) -> Counts:
     return {"totals": totals, "totals_total": known}
 
 
+def crop_weights(classes: Sequence[str], crops: Sequence[Counted]) -> list[float]:
+    """How much likelier a position of each crop should be drawn, so that rare classes are seen as often.
+
+    The weight of a crop is the sum over classes of ``class_weights[c]`` times the share of the crop's voxels
+    that show c. So a class that is rare in all is not so in the draws, and is drawn where it is dense. Where
+    no crop shows anything all weights are 1.
+    """
+    overall = class_weights(class_counts(classes, crops))
+    weights = [
+        sum(
+            overall[name] * tally.positive / tally.known
+            for name, tally in (crop.tallies or {}).items()
+            if tally.known
+        )
+        for crop in crops
+    ]
+    return weights if any(weights) else [1.0] * len(crops)
+
+
 def class_weights(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
     """Background over foreground of each class, in their order; 1 for a class without foreground."""
     totals, known = counts["totals"], counts["totals_total"]

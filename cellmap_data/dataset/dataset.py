@@ -19,10 +19,11 @@ from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import InTurn, Plugins, Readers
 from cellmap_data.dataset.recipe import Recipe, Transforms
 from cellmap_data.dataset.request import Request
+from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler
 from cellmap_data.dataset.values import ValueTransform
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import ValueCallable
-from cellmap_data.sampler import Draw, SampleIndex
+from cellmap_data.sampler import Draw, MutableSubsetRandomSampler, SampleIndex, WeightedSampler
 from cellmap_data.spatial import AXES, SpatialTransforms, spatial_table
 
 
@@ -250,6 +251,40 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
     def recipes(self) -> list[Recipe]:
         """The recipe, in a list: what a dataset made of datasets has several of."""
         return [self.recipe]
+
+    @property
+    def crops(self) -> list[CellMapDataset]:
+        """The dataset, in a list: what a dataset made of datasets has several of."""
+        return [self]
+
+    def get_weighted_sampler(
+        self,
+        batch_size: int = 1,  # noqa: ARG002 - accepted from users of earlier releases
+        rng: torch.Generator | None = None,
+        *,
+        samples_per_epoch: int | None = None,
+    ) -> WeightedSampler:
+        """Draws with replacement, each position as likely as any other: there is but one crop to weight.
+
+        As :meth:`CellMapMultiDataset.get_weighted_sampler`.
+        """
+        return weighted_sampler(self, rng, [self], [1.0], samples_per_epoch)
+
+    def get_subset_random_sampler(
+        self, num_samples: int, weighted: bool = True, rng: torch.Generator | None = None
+    ) -> MutableSubsetRandomSampler:
+        """The positions of a random subset, in random order; ``refresh()`` draws another subset.
+
+        Parameters
+        ----------
+        num_samples : int
+            Positions of the subset; more than there are come several times.
+        weighted : bool
+            Of no effect: there is but one crop.
+        rng : torch.Generator, optional
+            Its initial seed is that of subset and order. None for the seed of the dataset.
+        """
+        return subset_sampler(self, num_samples, weighted, rng)
 
     def set_epoch(self, epoch: int) -> None:
         """Let plain indices draw the augmentation of another epoch."""

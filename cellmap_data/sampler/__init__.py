@@ -1,17 +1,27 @@
 """Which sample comes when, and which random numbers it gets: all of it arithmetic on (seed, epoch, k)."""
 
 from cellmap_data.sampler.base import OrderSampler
+from cellmap_data.sampler.class_balanced import ClassBalancedSampler
 from cellmap_data.sampler.draws import Draw, SampleIndex, Stream, generator_for, replacement
 from cellmap_data.sampler.orders import Order, SequentialOrder, ShuffledOrder
+from cellmap_data.sampler.subset import MutableSubsetRandomSampler, SubsetDraw
+from cellmap_data.sampler.uniform import UniformSampler
+from cellmap_data.sampler.weighted import WeightedOrder, WeightedSampler
 
 __all__ = [
+    "ClassBalancedSampler",
     "Draw",
+    "MutableSubsetRandomSampler",
     "Order",
     "OrderSampler",
     "SampleIndex",
     "SequentialOrder",
     "ShuffledOrder",
     "Stream",
+    "SubsetDraw",
+    "UniformSampler",
+    "WeightedOrder",
+    "WeightedSampler",
     "generator_for",
     "replacement",
 ]

@@ -57,13 +57,19 @@ class OrderSampler(DistributedSampler[int], ABC):
         world_size: int | None = None,
     ) -> None:
         # DistributedSampler.__init__ is left out: it needs torch.distributed, and lists every index.
+        self.samples_per_epoch = self.checked_count(samples_per_epoch)
+        self.seed: int | None = seed  # type: ignore[assignment]
+        self.ranks = RankOptions.checked(rank, world_size)
+        self.epoch = 0
+
+    @staticmethod
+    def checked_count(samples_per_epoch: int) -> int:
+        """That number, if it counts samples; ConfigurationError if not."""
         if samples_per_epoch < 1:
             raise ConfigurationError(
                 message("an epoch has samples", expected="samples_per_epoch >= 1", got=samples_per_epoch)
             )
-        self.samples_per_epoch, self.seed = samples_per_epoch, seed  # type: ignore[assignment]
-        self.ranks = RankOptions.checked(rank, world_size)
-        self.epoch = 0
+        return samples_per_epoch
 
     @abstractmethod
     def order(self, seed: int) -> Order:

@@ -16,6 +16,7 @@ MODULES = {
     "image": ["CellMapImage"],
     "empty_image": ["EmptyImage"],
     "prefetch": ["Prefetcher"],
+    "sampler": ["ClassBalancedSampler", "MutableSubsetRandomSampler"],
     "plugins": ["PluginManager"],
     "device.device_manager": ["DeviceManager"],
     "transforms": ["Binarize", "NaNtoNum", "GaussianNoise", "RandomContrast", "RandomGamma", "Normalize"],
@@ -56,8 +57,10 @@ MODULES = {
         "CellMapDataset",
         "CellMapImage",
         "CellMapMultiDataset",
+        "ClassBalancedSampler",
         "EmptyImage",
         "EnhancedCellMapDataLoader",
+        "MutableSubsetRandomSampler",
     ],
 )
 def test_classes_come_from_the_package(name) -> None:

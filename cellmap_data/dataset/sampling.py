@@ -1,0 +1,70 @@
+"""The samplers that datasets make of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from typing import Any, Protocol
+
+import torch
+
+from cellmap_data.dataset.counts import crop_weights
+from cellmap_data.sampler import (
+    MutableSubsetRandomSampler,
+    ShuffledOrder,
+    SubsetDraw,
+    WeightedOrder,
+    WeightedSampler,
+)
+
+
+class Joined(Sized, Protocol):
+    """A dataset, as far as its samplers go."""
+
+    seed: int | None
+
+    @property
+    def classes(self) -> list[str]:
+        """The channels of every target."""
+
+    @property
+    def crops(self) -> Sequence[Any]:
+        """The crops whose positions, one after the other, are those of the dataset."""
+
+
+def weighted_sampler(
+    dataset: Joined,
+    rng: torch.Generator | None,
+    parts: Sequence[Sized],
+    weights: Sequence[float] | None,
+    samples_per_epoch: int | None = None,
+) -> WeightedSampler:
+    """A sampler of the ``parts`` by their weights, or of the crops by their classes if none are given."""
+    count = len(dataset)  # first of all: it reads the metadata of many crops at a time
+    if weights is None:
+        sizes, shares = _by_class(dataset)
+    else:
+        sizes, shares = [len(part) for part in parts], list(weights)
+    seed = None if rng is None else rng.initial_seed()
+    return WeightedSampler(sizes, shares, samples_per_epoch or count, seed)
+
+
+def subset_sampler(
+    dataset: Joined, num_samples: int, weighted: bool, rng: torch.Generator | None
+) -> MutableSubsetRandomSampler:
+    """A sampler of ``num_samples`` positions that are drawn now, and anew when it is refreshed."""
+    count = len(dataset)
+    seed = dataset.seed if rng is None else rng.initial_seed()
+    seed = torch.initial_seed() if seed is None else seed
+    if weighted and len(dataset.crops) > 1:
+        sizes, shares = _by_class(dataset)
+        return MutableSubsetRandomSampler(
+            SubsetDraw(WeightedOrder(tuple(sizes), tuple(shares), seed), num_samples), rng
+        )
+    return MutableSubsetRandomSampler(SubsetDraw(ShuffledOrder(count, seed), num_samples), rng)
+
+
+def _by_class(dataset: Joined) -> tuple[list[int], list[float]]:
+    """The sizes of the crops, and how often each should be drawn: its weight for each of its positions."""
+    sizes = [len(crop) for crop in dataset.crops]
+    weights = crop_weights(dataset.classes, dataset.crops)
+    return sizes, [size * weight for size, weight in zip(sizes, weights, strict=True)]

@@ -1,0 +1,165 @@
+"""Which positions samplers and loaders choose, and how often."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cellmap_data import (
+    CellMapDataLoader,
+    CellMapDataset,
+    CellMapMultiDataset,
+    ClassBalancedSampler,
+    EnhancedCellMapDataLoader,
+    MutableSubsetRandomSampler,
+)
+from cellmap_data.testing import ramp, write_labels, write_volume
+from tests.contract.crops import CLASSES, INPUTS, TARGETS
+from tests.sampler.statistics import fits
+
+LOADERS = [CellMapDataLoader, EnhancedCellMapDataLoader]
+
+# "nuc" is frequent and in two crops, "mito" is rare and in one of them; "er" is nowhere; the last is empty.
+SHOWN = [{"nuc": 200}, {"nuc": 50, "mito": 10}, {"mito": 0}]
+SHAPES = [(9, 9, 8), (10, 8, 8), (8, 8, 8)]  # 4, 3 and 1 positions
+
+
+def crop_of(path, shape, shown) -> CellMapDataset:
+    """A crop in which the first voxels show each class, as many as ``shown`` says."""
+    raw = write_volume(path / "raw", ramp(shape))
+    masks = {
+        name: (np.arange(np.prod(shape)) < count).astype(np.uint8).reshape(shape)
+        for name, count in shown.items()
+    }
+    return CellMapDataset(raw, write_labels(path, masks), CLASSES, INPUTS, TARGETS, seed=5)
+
+
+@pytest.fixture
+def crops(tmp_path) -> CellMapMultiDataset:
+    """Three crops of differing classes, densities and sizes."""
+    made = [crop_of(tmp_path / str(i), *given) for i, given in enumerate(zip(SHAPES, SHOWN, strict=True))]
+    return CellMapMultiDataset(made)
+
+
+def weights_by_hand() -> list[float]:
+    """Background over foreground of each class, times its density in each crop."""
+    voxels = [int(np.prod(shape)) for shape in SHAPES]
+    nuc = (voxels[0] + voxels[1] - 250) / 250
+    mito = (voxels[1] + voxels[2] - 10) / 10
+    return [nuc * 200 / voxels[0], nuc * 50 / voxels[1] + mito * 10 / voxels[1], 0.0]
+
+
+def test_class_weights_are_background_over_foreground(crops) -> None:
+    """In class order; 1 for a class that is shown nowhere."""
+    assert list(crops.class_weights) == CLASSES
+    voxels = [int(np.prod(shape)) for shape in SHAPES]
+    assert crops.class_weights["nuc"] == pytest.approx((sum(voxels[:2]) - 250) / 250)
+    assert crops.class_weights["mito"] == pytest.approx((sum(voxels[1:]) - 10) / 10)
+    assert crops.class_weights["er"] == 1
+
+
+def test_a_weighted_sampler_draws_as_it_says(crops) -> None:
+    """Positions by the weight of their crop (10,000 draws); the empty crop is not drawn."""
+    assert crops.crop_weights == pytest.approx(weights_by_hand())
+    rng = torch.Generator().manual_seed(1)
+    drawn = list(crops.get_weighted_sampler(4, rng, samples_per_epoch=10_000))
+    assert fits(np.bincount(drawn, minlength=8), np.repeat(weights_by_hand(), [4, 3, 1]))
+
+
+def test_datasets_can_have_weights(crops) -> None:
+    """Datasets are drawn by them, whatever their sizes and classes."""
+    drawn = list(crops.get_weighted_sampler(dataset_weights=[1, 1, 2], samples_per_epoch=10_000))
+    assert fits(np.bincount(drawn, minlength=8), np.repeat([1 / 4 / 4, 1 / 4 / 3, 1 / 2], [4, 3, 1]))
+
+
+def test_without_any_foreground_weights_are_even(tmp_path) -> None:
+    """Crops that show nothing are drawn by their positions."""
+    dark = CellMapMultiDataset([crop_of(tmp_path / str(i), SHAPES[i], {"nuc": 0}) for i in range(2)])
+    assert dark.crop_weights == [1, 1]
+    assert set(dark.get_weighted_sampler(samples_per_epoch=200)) == set(range(7))
+
+
+def drawn_by(loader) -> list[int]:
+    """The positions of an epoch."""
+    return [i for batch in loader for i in batch["idx"].tolist()]
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_a_loader_draws_by_weight(kind, crops) -> None:
+    """``weighted_sampler=True`` draws as the dataset's own sampler does, ``iterations_per_epoch`` batches."""
+    loader = kind(crops, batch_size=8, weighted_sampler=True, iterations_per_epoch=100, device="cpu")
+    assert len(loader) == 100
+    drawn = drawn_by(loader)
+    assert len(drawn) == 800
+    assert fits(np.bincount(drawn, minlength=8)[:7], np.repeat(weights_by_hand()[:2], [4, 3]))
+    assert 7 not in drawn
+
+
+def test_without_iterations_as_many_are_drawn_as_there_are_positions(crops) -> None:
+    """None is every position once; by weight, as many draws."""
+    assert len(drawn_by(CellMapDataLoader(crops, weighted_sampler=True))) == len(crops) == 8
+
+
+def test_one_crop_is_weighted_evenly(crops) -> None:
+    """A dataset of one crop has a weighted sampler too."""
+    loader = CellMapDataLoader(
+        crops.datasets[0], weighted_sampler=True, iterations_per_epoch=40, batch_size=5
+    )
+    assert fits(np.bincount(drawn_by(loader)), [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_class_balanced_batches(workers, crops) -> None:
+    """The sampler balances what the crops annotate, and is the same for any number of workers."""
+    sampler = ClassBalancedSampler(crops, samples_per_epoch=60)
+    assert sampler.active_classes == [CLASSES.index("nuc"), CLASSES.index("mito")]
+    options = {"batch_size": 6, "sampler": sampler, "num_workers": workers}
+    with CellMapDataLoader(crops, **options) as loader:
+        drawn = np.array(drawn_by(loader))
+    assert drawn.tolist() == list(ClassBalancedSampler(crops, samples_per_epoch=60))
+    crop = np.searchsorted([4, 7], drawn, side="right")
+    nuc, mito = np.isin(crop, [0, 1]).sum(), np.isin(crop, [1, 2]).sum()
+    assert abs(nuc - mito) <= 1
+
+
+def test_a_dataset_without_annotation_cannot_be_balanced(tmp_path) -> None:
+    """A ValueError says that there are no active classes."""
+    raw = CellMapDataset(write_volume(tmp_path, ramp((8, 8, 8))), input_arrays=INPUTS)
+    with pytest.raises(ValueError, match="no active classes"):
+        ClassBalancedSampler(raw)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_random_subset_can_be_drawn_anew(weighted, crops) -> None:
+    """The same positions epoch after epoch in another order, others after ``refresh()``."""
+    rng = torch.Generator().manual_seed(2)
+    sampler = crops.get_subset_random_sampler(5, weighted, rng)
+    assert isinstance(sampler, MutableSubsetRandomSampler)
+    loader = CellMapDataLoader(crops, sampler=sampler, rng=rng)
+    subsets = []
+    for _ in range(6):
+        first, second = drawn_by(loader), drawn_by(loader)
+        assert sorted(first) == sorted(second)
+        assert len(first) == 5
+        assert weighted or len(set(first)) == 5
+        assert not (weighted and 7 in first)
+        subsets.append(tuple(sorted(first)))
+        sampler.refresh()
+    assert len(set(subsets)) > 1
+
+
+def test_a_subset_of_one_crop(crops) -> None:
+    """A single crop has such a sampler too, each position once."""
+    sampler = crops.datasets[0].get_subset_random_sampler(3)
+    assert len(set(sampler)) == 3
+
+
+def test_a_callable_sampler_is_called_anew_by_refresh(crops) -> None:
+    """The indices that it gives are those of the epochs until the next refresh."""
+    chosen = iter([[1, 2], [3], [4, 5, 6]])
+    loader = CellMapDataLoader(crops, sampler=lambda: next(chosen))
+    for expected in ([1, 2], [3], [4, 5, 6]):
+        assert drawn_by(loader) == drawn_by(loader) == expected
+        if expected != [4, 5, 6]:
+            loader.refresh()
