@@ -17,6 +17,7 @@ _HOMES = {
     "ClassBalancedSampler": "cellmap_data.sampler",
     "EmptyImage": "cellmap_data.empty_image",
     "EnhancedCellMapDataLoader": "cellmap_data.enhanced_dataloader",
+    "ImageWriter": "cellmap_data.image_writer",
     "MutableSubsetRandomSampler": "cellmap_data.sampler",
 }
 
@@ -28,6 +29,7 @@ __all__ = [
     "ClassBalancedSampler",
     "EmptyImage",
     "EnhancedCellMapDataLoader",
+    "ImageWriter",
     "MutableSubsetRandomSampler",
     "__version__",
 ]
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from cellmap_data.empty_image import EmptyImage
     from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
     from cellmap_data.image import CellMapImage
+    from cellmap_data.image_writer import ImageWriter
     from cellmap_data.multidataset import CellMapMultiDataset
     from cellmap_data.sampler import ClassBalancedSampler, MutableSubsetRandomSampler
 

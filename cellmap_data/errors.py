@@ -4,8 +4,9 @@
 
     CellMapDataError
     ├── ConfigurationError (ValueError)     an argument, a spec or an option cannot be right
-    ├── StoreError (OSError)                a volume cannot be opened or read
+    ├── StoreError (OSError)                a volume cannot be opened, read or written
     │   ├── StoreNotFoundError (FileNotFoundError)
+    │   ├── OutputExistsError (FileExistsError)    there is output already, and nobody said what to do with it
     │   └── MetadataError (ValueError)      what the store says about itself is wrong or unsupported
     ├── PluginError (RuntimeError)
     │   ├── PluginRegistrationError (ValueError)   a plugin was refused
@@ -44,6 +45,7 @@ __all__ = [
     "HookError",
     "LoaderError",
     "MetadataError",
+    "OutputExistsError",
     "PluginError",
     "PluginRegistrationError",
     "ReadTimeoutError",
@@ -96,11 +98,15 @@ class ConfigurationError(CellMapDataError, ValueError):
 
 
 class StoreError(CellMapDataError, OSError):
-    """A volume cannot be opened or read."""
+    """A volume cannot be opened, read or written."""
 
 
 class StoreNotFoundError(StoreError, FileNotFoundError):
     """There is nothing at the path of a volume."""
+
+
+class OutputExistsError(StoreError, FileExistsError):
+    """There is output already, and neither ``overwrite`` nor ``resume`` was asked for."""
 
 
 class MetadataError(StoreError, ValueError):

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.spatial.frame import SIZE_TOLERANCE, Box, Shape, Vec, round_down, same_voxel_size
+from cellmap_data.spatial.frame import (
+    SIZE_TOLERANCE,
+    Box,
+    Shape,
+    Vec,
+    edge_index,
+    round_down,
+    round_up,
+    same_voxel_size,
+)
 from cellmap_data.spatial.motion import Motion
 
 
@@ -40,6 +49,30 @@ class Lattice:
             (tz - sz / 2, ty - sy / 2, tx - sx / 2),
             (tz + (nz - 0.5) * sz, ty + (ny - 0.5) * sy, tx + (nx - 0.5) * sx),
         )
+
+    @classmethod
+    def inside(cls, box: Box, voxel: Vec, through: Vec | None = None) -> Lattice:
+        """The voxels of a box: those centred at or after its lower edge and before its upper one.
+
+        Parameters
+        ----------
+        box : Box
+            The space, nm.
+        voxel : Vec
+            Voxel size, nm.
+        through : Vec, optional
+            The centre of some voxel, nm, in the box or not. Without it the box decides along each axis.
+            Where its lower edge is a whole number of voxels from 0, or half a voxel more, voxels are centred
+            on whole numbers: (0, 1600) and (-4, 1596) at 8 nm are the same 200 voxels, the first centred
+            at 0. Anywhere else the lower edge is the centre of the first voxel, as in files of older tools.
+        """
+        _check("a lattice", voxel, (0, 0, 0), smallest=0)
+        axes = [
+            _voxels_inside(lo, hi, s, _phase(lo, s) if t is None else t)
+            for lo, hi, s, t in zip(box.lo, box.hi, voxel, through or (None, None, None), strict=True)
+        ]
+        (tz, nz), (ty, ny), (tx, nx) = axes
+        return cls((tz, ty, tx), voxel, (nz, ny, nx))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +174,18 @@ def _not_coarser(voxel: Vec, patch: PatchSpec) -> bool:
     return all(
         s <= v or same_voxel_size(v, s, P) for s, v, P in zip(voxel, patch.voxel, patch.shape, strict=True)
     )
+
+
+def _voxels_inside(lo: float, hi: float, s: float, t: float) -> tuple[float, int]:
+    """Centre of the first voxel (nm) and number of voxels between two edges, on the lattice through ``t``."""
+    first = edge_index(lo, t, s)
+    return t + first * s, max(edge_index(hi, t, s) - first, 0)
+
+
+def _phase(lo: float, s: float) -> float:
+    """The centre of a voxel, where only the lower edge of a box is known."""
+    halves = 2 * lo / s
+    return 0.0 if round_up(halves) == round_down(halves) else lo
 
 
 def _check(what: str, voxel: Vec, shape: Shape, *, smallest: int) -> None:

@@ -117,6 +117,11 @@ class Blocks(Sequence[VoxelBox]):
         lo, (nz, ny, nx) = (z * bz, y * by, x * bx), self.shape
         return VoxelBox(lo, (min(lo[0] + bz, nz), min(lo[1] + by, ny), min(lo[2] + bx, nx)))
 
+    def number_at(self, voxel: Shape) -> int:
+        """The number of the block that holds a voxel of the array."""
+        z, y, x = (v // b for v, b in zip(voxel, self.block, strict=True))
+        return number_of((z, y, x), self.counts)
+
     def shifted_inward(self, i: int) -> VoxelBox:
         """Block ``i`` at its full size, moved into the array; what is shorter than a block stays clipped."""
         z, y, x = (max(hi - b, 0) for hi, b in zip(self[i].hi, self.block, strict=True))

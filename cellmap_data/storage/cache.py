@@ -48,6 +48,13 @@ def set_cache_budget(nbytes: int | None) -> None:
         _budget, _context = nbytes, None
 
 
+def forget_cached_chunks() -> None:
+    """Arrays opened from now on know nothing of what was read before: stored data was removed."""
+    global _context
+    with _lock:
+        _context = None
+
+
 def shared_context() -> ts.Context:
     """The tensorstore context all arrays of this process share; it owns the cache.
 

@@ -12,6 +12,7 @@ FAILURES = (ValueError, IndexError, OSError, RuntimeError)
 
 _CONTEXT = re.compile(r" \[(?:tensorstore_spec|source locations)=.*", re.DOTALL)
 _ABOUT_METADATA = ("Error parsing object member", "Unsupported metadata field", "metadata")
+_FULL = ("No space left", "Disk quota", "File too large", "RESOURCE_EXHAUSTED")
 _UNDECODABLE = re.compile(r"^(?:FAILED_PRECONDITION|DATA_LOSS|INVALID_ARGUMENT|OUT_OF_RANGE)\b.* reading ")
 
 
@@ -44,6 +45,21 @@ def reading_failed(uri: str, box: Box, error: Exception) -> StoreError:
             hint="copy or write the chunk named above anew; deleted, it reads as the fill value"
             if broken
             else "",
+        )
+    )
+
+
+def writing_failed(uri: str, error: Exception, block: str = "") -> StoreError:
+    """Something cannot be written: the disk is full, the store refuses, the folder cannot be made."""
+    said = _short(error)
+    full = any(words in said for words in _FULL)
+    hint = "make room, or write to another place" if full else "check that you may write there"
+    return StoreError(
+        message(
+            "A store does not take what is written.",
+            place=f"{block} of {uri}" if block else uri,
+            got=said,
+            hint=f"{hint}; what was written before is there",
         )
     )
 

@@ -15,6 +15,7 @@ MODULES = {
     "enhanced_dataloader": ["EnhancedCellMapDataLoader", "CellMapDataLoaderWithPlugins"],
     "image": ["CellMapImage"],
     "empty_image": ["EmptyImage"],
+    "image_writer": ["ImageWriter"],
     "prefetch": ["Prefetcher"],
     "sampler": ["ClassBalancedSampler", "MutableSubsetRandomSampler"],
     "plugins": ["PluginManager"],
@@ -60,6 +61,7 @@ MODULES = {
         "ClassBalancedSampler",
         "EmptyImage",
         "EnhancedCellMapDataLoader",
+        "ImageWriter",
         "MutableSubsetRandomSampler",
     ],
 )

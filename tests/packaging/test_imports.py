@@ -78,6 +78,7 @@ PUBLIC = {
         "CellMapMultiDataset",
         "EmptyImage",
         "EnhancedCellMapDataLoader",
+        "ImageWriter",
         "__version__",
     ],
     "cellmap_data.dataloader": ["CellMapDataLoader"],
@@ -87,6 +88,7 @@ PUBLIC = {
     "cellmap_data.enhanced_dataloader": ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"],
     "cellmap_data.hookspecs": ["hookimpl", "hookspec"],
     "cellmap_data.image": ["CellMapImage"],
+    "cellmap_data.image_writer": ["ImageWriter"],
     "cellmap_data.multidataset": ["CellMapMultiDataset"],
     "cellmap_data.plugins": [
         "AugmentationPlugin",

@@ -1,0 +1,111 @@
+"""What users say of an output, checked once and turned into frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.image_writer.conversion import Conversion, check_conversion
+from cellmap_data.image_writer.layout import AxisOrder, OutputLayout
+from cellmap_data.image_writer.output import Output
+from cellmap_data.spatial import Box, Lattice
+
+_ABSENT = 1.0  # nm: the thickness of a volume without z, which is stored nowhere
+
+
+def parse_output(
+    axes: AxisOrder,
+    *,
+    path: str,
+    name: str,
+    number: int,
+    scale: Mapping[str, float] | Sequence[float],
+    bounding_box: Mapping[str, Sequence[float]],
+    origin: Mapping[str, float] | Sequence[float] | None,
+    write_voxel_shape: Mapping[str, int] | Sequence[int],
+    chunk_shape: Mapping[str, int] | Sequence[int] | None,
+    channels: int | Sequence[str] | None,
+    dtype: Any,
+    fill_value: float,
+    conversion: Conversion,
+    ngff: str,
+    levels: int,
+    context: Any,
+) -> Output:
+    """The output that the arguments of :class:`~cellmap_data.ImageWriter` describe.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them cannot be right.
+    """
+    check_conversion(conversion)
+    block = axes.shape(axes.by_axis("The shape of a block", write_voxel_shape, absent=1))
+    chunk = (
+        block
+        if chunk_shape is None
+        else axes.shape(axes.by_axis("The shape of a chunk", chunk_shape, absent=1))
+    )
+    if min(*block, *chunk, levels) < 1 or number < 0:
+        raise ConfigurationError(
+            message(
+                "Blocks, chunks and levels are counted from 1.",
+                expected="at least 1, and scale_level at least 0",
+                got=f"write_voxel_shape {block}, chunk_shape {chunk}, levels {levels}, scale_level {number}",
+            )
+        )
+    layout = OutputLayout(
+        axes=axes.stored,
+        lattice=_lattice(axes, scale, bounding_box, origin),
+        block=block,
+        chunk=chunk,
+        channels=_count(channels),
+        dtype=_dtype(dtype),
+        fill_value=fill_value,
+        conversion=conversion,
+        version=ngff,
+    )
+    return Output(path, number, name, layout, levels, context)
+
+
+def _lattice(
+    axes: AxisOrder,
+    scale: Mapping[str, float] | Sequence[float],
+    bounding_box: Mapping[str, Sequence[float]],
+    origin: Mapping[str, float] | Sequence[float] | None,
+) -> Lattice:
+    voxel = axes.vec(axes.by_axis("A voxel size", scale), _ABSENT)
+    edges = axes.by_axis("A bounding box", bounding_box)
+    los, his = ({axis: edge[side] for axis, edge in edges.items()} for side in (0, 1))
+    box = Box(axes.vec(los, 0.0), axes.vec(his, _ABSENT))
+    through = None if origin is None else axes.vec(axes.by_axis("An origin", origin), 0.0)
+    lattice = Lattice.inside(box, voxel, through)
+    if 0 in lattice.shape:
+        raise ConfigurationError(
+            message(
+                "There is no voxel to write.", expected=f"a box that holds voxels of {voxel} nm", got=edges
+            )
+        )
+    return lattice
+
+
+def _count(channels: int | Sequence[str] | None) -> int | None:
+    if channels is None:
+        return None
+    count = channels if isinstance(channels, int) else len(channels)
+    if count < 1:
+        raise ConfigurationError(message("There is at least one channel.", expected=">= 1", got=channels))
+    return count
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    """A type of numbers by any name that numpy or torch has for it, in the byte order of this machine."""
+    try:
+        return np.dtype(str(dtype).removeprefix("torch.") if "torch." in str(dtype) else dtype).newbyteorder(
+            "="
+        )
+    except TypeError as error:
+        raise ConfigurationError(message("There is no such type of numbers.", got=repr(dtype))) from error
