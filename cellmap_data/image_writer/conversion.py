@@ -69,7 +69,7 @@ def _rounded(values: npt.NDArray[Any], dtype: np.dtype[Any], *, unit: bool) -> n
     rounded = np.rint(wide)
     low, high = float(limits.min), float(limits.max)
     with np.errstate(invalid="ignore"):
-        stored = rounded.astype(dtype)
+        stored: npt.NDArray[Any] = rounded.astype(dtype)
     # The largest 64-bit integers are no floats: the float next to them is out of their range.
     stored[rounded >= high] = limits.max
     stored[rounded <= low] = limits.min
