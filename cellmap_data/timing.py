@@ -1,13 +1,15 @@
-"""How long the stages of a piece of work take: told by the code that does them, to whoever listens.
+"""How long the stages of a piece of work take, and how much it reads: told by the code that does it.
 
 Code below the loader names what it does, whoever asked for it; the loader listens around a whole read::
 
-    with recording() as seconds:          # the one who wants to know
+    with recording() as heard:            # the one who wants to know
         with stage("transform"):          # somewhere below
             ...
-    seconds                               # {"transform": 0.0021}
+        count(used=4096)
+    heard.seconds                         # {"transform": 0.0021}
+    heard.counts                          # {"used": 4096}
 
-A recording hears the thread it was begun in and no other. Where nobody listens a stage costs next to nothing.
+A recording hears the thread it was begun in and no other. To tell costs next to nothing where nobody listens.
 """
 
 from __future__ import annotations
@@ -15,13 +17,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from time import perf_counter
 
-__all__ = ["recording", "stage"]
+__all__ = ["Recording", "count", "recording", "stage"]
+
+
+@dataclass(slots=True)
+class Recording:
+    """What was heard so far: stage -> seconds spent in it, and what was counted -> how much."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 class _Thread(threading.local):
-    seconds: dict[str, float] | None = None
+    listener: Recording | None = None
 
 
 _thread = _Thread()
@@ -29,20 +40,20 @@ _SILENCE = nullcontext()
 
 
 @contextmanager
-def recording() -> Iterator[dict[str, float]]:
-    """Record the stages of this thread; a recording within it keeps what it hears to itself.
+def recording() -> Iterator[Recording]:
+    """Record what this thread does; a recording within it keeps what it hears to itself.
 
     Yields
     ------
-    dict
-        Stage -> seconds spent in it so far.
+    Recording
+        Filled while it lasts.
     """
-    outer = _thread.seconds
-    seconds = _thread.seconds = {}
+    outer = _thread.listener
+    heard = _thread.listener = Recording()
     try:
-        yield seconds
+        yield heard
     finally:
-        _thread.seconds = outer
+        _thread.listener = outer
 
 
 def stage(name: str) -> AbstractContextManager[None]:
@@ -50,8 +61,16 @@ def stage(name: str) -> AbstractContextManager[None]:
 
     Stages are side by side, not one within another. An exception ends a stage like anything else.
     """
-    seconds = _thread.seconds
-    return _SILENCE if seconds is None else _Stage(name, seconds)
+    heard = _thread.listener
+    return _SILENCE if heard is None else _Stage(name, heard.seconds)
+
+
+def count(**amounts: int) -> None:
+    """Add to what is counted under each name, if this thread is being recorded."""
+    heard = _thread.listener
+    if heard is not None:
+        for name, amount in amounts.items():
+            heard.counts[name] = heard.counts.get(name, 0) + amount
 
 
 class _Stage:

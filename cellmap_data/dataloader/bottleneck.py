@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from typing import TYPE_CHECKING
 
-from cellmap_data.account import Account
+if TYPE_CHECKING:
+    from cellmap_data.dataloader.report import Report
 
 __all__ = ["bottleneck"]
 
 _ENOUGH = 0.05
 """Waiting less than this share of the time is not worth a change."""
 
+_BUSY = 1e-3
+"""Seconds that threads wait for Python's lock from which on the consumer is busy in Python."""
 
-def bottleneck(seconds: Mapping[str, float], account: Account, num_workers: int) -> str:
-    """What the consumer's time went to, and what to change if it waits.
+_SMALL_CACHE = 0.2
+"""From this share of hits on, the chunks that had to leave the cache are missed."""
 
-    Parameters
-    ----------
-    seconds
-        Stage -> seconds, as in a report.
-    account
-        What plugins cost.
-    num_workers
-        Where samples are read; 0 is in threads of the consumer's process.
-    """
+
+def bottleneck(report: Report) -> str:
+    """What the consumer's time went to, and what to change if it waits."""
+    seconds = report.seconds
     waited, plugins, step = (seconds.get(stage, 0.0) for stage in ("wait", "post_collate", "step"))
     total = waited + plugins + step
     if not total:
@@ -31,47 +30,76 @@ def bottleneck(seconds: Mapping[str, float], account: Account, num_workers: int)
     if max(waited, plugins) <= _ENOUGH * total:
         return f"The data keep up: {step / total:.0%} of the time was the consumer's own step."
     if plugins > waited:
-        culprit = _dearest(account, "post_collate")
+        culprit = _dearest(report, "post_collate")
         return (
             f"Plugins took {plugins / total:.0%} of the consumer's time in post_collate, mostly {culprit}. "
             "What can be done sample by sample, in post_sample, runs beside the consumer."
         )
-    work = _work(seconds, account)
+    work = _work(report)
     what = max(work, key=lambda name: work[name])
     share = work[what] / (sum(work.values()) or 1)
-    advice = _advice(what, num_workers)
     return (
         f"The consumer waited {waited / total:.0%} of its time for data. "
-        f"Readers spent most of theirs ({share:.0%}) on {what}: {advice}."
+        f"Readers spent most of theirs ({share:.0%}) on {what}: {_advice(what, report)}"
     )
 
 
 _READING, _TRANSFORMS, _COLLATING = "reading", "the dataset's value transforms", "making batches of samples"
 
 
-def _work(seconds: Mapping[str, float], account: Account) -> dict[str, float]:
+def _work(report: Report) -> dict[str, float]:
     """What readers do -> seconds; each plugin of its own."""
     stages = {_READING: "read", _TRANSFORMS: "transform", _COLLATING: "collate"}
-    work = {what: seconds.get(stage, 0.0) for what, stage in stages.items()}
-    for (plugin, hook), cost in account.costs.items():
+    work = {what: report.seconds.get(stage, 0.0) for what, stage in stages.items()}
+    for (plugin, hook), cost in report.account.costs.items():
         if hook == "post_sample":
             work[f"plugin {plugin!r}"] = cost.seconds
     return work
 
 
-def _advice(what: str, num_workers: int) -> str:
-    processes = (
-        "num_workers=2 gives readers processes of their own, which Python code in the consumer does not slow"
-        if num_workers == 0
-        else f"more workers than {num_workers} may help while there are cores to spare"
+def _advice(what: str, report: Report) -> str:
+    if report.num_workers == 0 and report.lock_delay > _BUSY:
+        return (
+            f"its threads wait {report.lock_delay * 1e3:.1f} ms at a time for Python code of the consumer. "
+            "num_workers=2 gives readers processes of their own; "
+            "sys.setswitchinterval(0.0005) shortens the waiting."
+        )
+    if what == _READING:
+        return _about_reading(report)
+    more = {_COLLATING: "a dataset with read_batch has nothing to copy here."}
+    return f"{_more_readers(report)}; {more.get(what, 'else make it cheaper.')}"
+
+
+def _about_reading(report: Report) -> str:
+    """The one change that helps most: other chunks, a larger cache, more readers."""
+    if report.chunk_advice:
+        return f"the chunks do not suit the patches. {report.chunk_advice}"
+    traffic = report.traffic
+    if traffic.evicted and traffic.hit_share >= _SMALL_CACHE:
+        return (
+            f"{traffic.hit_share:.0%} of the chunks came from the cache, {traffic.evicted} had to leave it. "
+            "A larger cellmap_data.storage.set_cache_budget(...) saves decoding."
+        )
+    return (
+        f"{_more_readers(report)}; so may a larger cellmap_data.storage.set_cache_budget(...) "
+        "if the same chunks come again."
     )
-    more = {
-        _READING: "so may a larger cellmap_data.storage.set_cache_budget(...) if the same chunks come again",
-        _COLLATING: "a dataset with read_batch has nothing to copy here",
+
+
+def _more_readers(report: Report) -> str:
+    if report.num_workers == 0:
+        return (
+            "num_workers=2 gives readers processes of their own, "
+            "which Python code in the consumer does not slow"
+        )
+    spare = (os.cpu_count() or 1) - report.num_workers
+    if spare > 0:
+        return f"more workers than {report.num_workers} may help, there are {spare} cores more"
+    return f"more workers than {report.num_workers} may help on a machine with more cores"
+
+
+def _dearest(report: Report, hook: str) -> str:
+    costs = {
+        name: cost.seconds for (name, answered), cost in report.account.costs.items() if answered == hook
     }
-    return f"{processes}; {more.get(what, 'else make it cheaper')}"
-
-
-def _dearest(account: Account, hook: str) -> str:
-    costs = {plugin: cost.seconds for (plugin, answered), cost in account.costs.items() if answered == hook}
-    return repr(max(costs, key=lambda plugin: costs[plugin])) if costs else "unknown"
+    return repr(max(costs, key=lambda name: costs[name])) if costs else "unknown"

@@ -46,8 +46,9 @@ class Delivery:
         Bytes that a slot would have to hold for all of the batch to fit.
     outside
         Number of arrays that had a slot and did not fit it.
-    seconds
-        (stage, time spent) in the process that read.
+    seconds, counts
+        (stage, time spent) and (name, how much) in the process that read; "ready" are batches that were
+        there already when this one was asked for.
     account
         What plugins did in another process than the consumer's.
     error, cause
@@ -58,6 +59,7 @@ class Delivery:
     needed: int = 0
     outside: int = 0
     seconds: list[tuple[str, float]] = dataclasses.field(default_factory=list)
+    counts: list[tuple[str, int]] = dataclasses.field(default_factory=list)
     account: Account = dataclasses.field(default_factory=Account)
     error: BaseException | None = None
     cause: BaseException | None = None
@@ -119,7 +121,7 @@ def pack(batch: Any, planned: PlannedBatch, place: Place | None, account: Accoun
             rest[key] = value
         else:
             layout.append(Field(key, offset, array.shape, array.dtype.str))
-    delivery = Delivery(None, arena.needed, arena.outside, planned.seconds, account)
+    delivery = Delivery(None, arena.needed, arena.outside, planned.seconds, planned.counts, account)
     return Parcel(place, layout, rest, list(fields), delivery)
 
 

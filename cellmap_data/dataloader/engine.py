@@ -16,6 +16,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.dataloader.profiling import profiled
 from cellmap_data.dataloader.reading import BatchReader, fields_of
 from cellmap_data.dataloader.report import Report
 from cellmap_data.dataloader.run import Run
@@ -128,9 +129,10 @@ class Engine:
     def _transform(self, delivery: Delivery) -> Any:
         start = time.perf_counter()
         is_train = self._reader.is_train
-        batch = self._hooks.post_collate(
-            batch=delivery.batch, device=self.device_manager.device, is_train=is_train
-        )
+        with profiled("post_collate"):
+            batch = self._hooks.post_collate(
+                batch=delivery.batch, device=self.device_manager.device, is_train=is_train
+            )
         self.report.seconds["post_collate"] += time.perf_counter() - start
         return batch
 

@@ -177,6 +177,9 @@ class CellMapDataLoader:
         """What has been delivered and where the time went, since the last :meth:`refresh`."""
         report = self._running.report
         report.account.add(self.hooks.take_account())
+        advise = getattr(self.dataset, "advise", None)
+        advice = advise() if advise is not None and report.traffic.chunks else None
+        report.chunk_advice = str(advice) if advice is not None and advice.worth_it else ""
         return report
 
     def set_epoch(self, epoch: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import time
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -12,12 +13,17 @@ from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import Bytes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.leaves import place_of, places_of, read_samples
+from cellmap_data.dataloader.profiling import lock_delay, profiled
 from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.errors import CellMapDataError, HookError, SampleError, SampleSkippedError, message
 from cellmap_data.sampler import SampleIndex, Stream, generator_for, replacement
 from cellmap_data.timing import recording
 
 _MOST_ATTEMPTS = 16
+_LOCK_EVERY = 8
+"""Reads from one look at the lock to the next: where it is contended, looking costs the thread 5 ms."""
+
+_reads = itertools.count()
 
 
 class PlannedIndex(SampleIndex):
@@ -39,19 +45,25 @@ class PlannedBatch:
 
     Attributes
     ----------
-    seconds
-        Time spent, by stage; appended to by every thread that reads for this batch.
+    seconds, counts
+        Time spent, by stage, and what was counted; appended to by every thread that reads for this batch.
     """
 
     def __init__(self, indices: Sequence[SampleIndex], root: Bytes | None = None) -> None:
         self.memory = BatchMemory(len(indices), Arena(root))
         self.indices: list[PlannedIndex] = []
         self.seconds: list[tuple[str, float]] = []
+        self.counts: list[tuple[str, int]] = []
         self._hooks: dict[str, HookRelay] = {}
         for row, index in enumerate(indices):
             planned = PlannedIndex(index, index.draw)
             planned.batch, planned.row = weakref.ref(self), row
             self.indices.append(planned)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all samples are there."""
+        return len(self.memory.finished) == len(self.indices)
 
     def announced(self, hooks: HookRelay) -> HookRelay:
         """The hooks as they were at the first call, when the batch was announced."""
@@ -105,7 +117,8 @@ class BatchReader:
         answer = planned.announced(self.hooks).load_samples(dataset=view, indices=indices)
         samples = view.__getitems__(indices) if answer is None else self._checked(answer, view, planned)
         start = time.perf_counter()
-        batch = collate(samples, planned.memory) if self.collate_fn is None else self.collate_fn(samples)
+        with profiled("collate"):
+            batch = collate(samples, planned.memory) if self.collate_fn is None else self.collate_fn(samples)
         planned.seconds.append(("collate", time.perf_counter() - start))
         return batch
 
@@ -144,13 +157,19 @@ class FinishedSamples:
         if batch is not None:
             batch.begun(self._hooks)
         start = time.perf_counter()
-        with recording() as stages:
+        with recording() as heard, profiled("read"):
             samples = self._read(indices, _allocator(batch, indices))
         read = time.perf_counter()
-        finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
+        with profiled("post_sample"):
+            finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
         if batch is not None:
+            stages = heard.seconds
             batch.seconds += [("read", read - start - sum(stages.values())), *stages.items()]
             batch.seconds += [("post_sample", time.perf_counter() - read)]
+            batch.counts += heard.counts.items()
+            if next(_reads) % _LOCK_EVERY == 0:
+                batch.seconds += [("lock", lock_delay())]
+                batch.counts += [("locks", 1)]
         return finished
 
     def _read(self, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:

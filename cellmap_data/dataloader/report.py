@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cellmap_data.account import Account, HookOf
 from cellmap_data.dataloader.bottleneck import bottleneck
 from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.dataloader.traffic import Traffic
 from cellmap_data.errors import HookError, SkippedWarning, message
 
 if TYPE_CHECKING:
@@ -45,15 +46,22 @@ class Report:
         the start, or in a last short batch, are normal.
     seconds
         Stage -> seconds, see :data:`STAGES`.
+    counts
+        What was counted -> how much: bytes and chunks, see :attr:`traffic`; "ready": the batches that were
+        there when one was asked for, added up over all that were.
     account
         What each plugin cost, and which failures were passed over.
+    chunk_advice
+        What the dataset says of the chunks it is stored in; empty if nothing is to be changed.
     """
 
     num_workers: int = 0
     batches: int = 0
     outside_slots: int = 0
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     account: Account = field(default_factory=Account)
+    chunk_advice: str = ""
     _told: dict[HookOf, int] = field(default_factory=dict, repr=False)
 
     def add(self, delivery: Delivery, waited: float) -> None:
@@ -63,6 +71,8 @@ class Report:
         self.seconds["wait"] += waited
         for stage, seconds in delivery.seconds:
             self.seconds[stage] += seconds
+        for name, amount in delivery.counts:
+            self.counts[name] += amount
         self.account.add(delivery.account)
 
     def check_limits(self, failed: Collection[str]) -> None:
@@ -106,9 +116,24 @@ class Report:
             )
 
     @property
+    def traffic(self) -> Traffic:
+        """Bytes used, decoded and read, and what the cache did."""
+        return Traffic.of(self.counts)
+
+    @property
+    def queue_depth(self) -> float:
+        """How many batches were ready when one was asked for, on average."""
+        return self.counts["ready"] / self.batches if self.batches else 0.0
+
+    @property
+    def lock_delay(self) -> float:
+        """Seconds until a thread that reads has Python's lock again after letting it go, on average."""
+        return self.seconds["lock"] / self.counts["locks"] if self.counts["locks"] else 0.0
+
+    @property
     def bottleneck(self) -> str:
         """One sentence, or two: what to change to go faster."""
-        return bottleneck(self.seconds, self.account, self.num_workers)
+        return bottleneck(self)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain numbers and text, ready for JSON."""
@@ -116,6 +141,9 @@ class Report:
             "num_workers": self.num_workers,
             "batches": self.batches,
             "outside_slots": self.outside_slots,
+            "queue_depth": self.queue_depth,
+            "lock_delay": self.lock_delay,
+            "traffic": self.traffic.as_dict(),
             "stages": {stage: self.seconds[stage] for stage in STAGES},
             "plugins": [
                 {"plugin": plugin, "hook": hook, "calls": cost.calls, "seconds": cost.seconds}

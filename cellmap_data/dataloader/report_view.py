@@ -69,7 +69,29 @@ def _cells(row: Sequence[str]) -> str:
 
 
 def _counts(report: Report) -> str:
-    return f"{report.batches} batches; {report.outside_slots} arrays outside reused memory"
+    parts = [
+        f"{report.batches} batches",
+        f"{report.queue_depth:.1f} ready when one was asked for",
+        f"{report.outside_slots} arrays outside reused memory",
+    ]
+    traffic = report.traffic
+    if traffic.hits + traffic.misses:
+        parts.append(f"{traffic.hit_share:.0%} of chunks from the cache, {traffic.evicted} had to leave it")
+    return "; ".join(parts)
+
+
+def _traffic(report: Report) -> list[tuple[str, ...]]:
+    traffic = report.traffic
+    rows = {
+        "used": (traffic.used, "of the patches, as they are stored"),
+        "touched": (traffic.touched, "of the chunks that patches lie in, for each patch"),
+        "decoded": (traffic.decoded, "of those that were not in the cache"),
+        "read": (traffic.read, "from files and stores, compressed"),
+    }
+    return [
+        (name, f"{nbytes / 1e6:,.1f}", f"{nbytes / traffic.used:.2f}", what)
+        for name, (nbytes, what) in rows.items()
+    ]
 
 
 def _tables(report: Report) -> list[_Table]:
@@ -81,6 +103,9 @@ def _tables(report: Report) -> list[_Table]:
     tables = [
         _Table("Stages", ("stage", "seconds", "ms/batch", "what"), stages, ("seconds", "ms/batch")),
     ]
+    if report.traffic.used:
+        heads = ("bytes", "MB", "for each used", "what")
+        tables.append(_Table("Bytes", heads, _traffic(report), heads[1:3]))
     costs = sorted(report.account.costs.items(), key=lambda item: -item[1].seconds)
     plugins = [
         (plugin, hook, str(cost.calls), f"{cost.seconds:.2f}", f"{1e3 * cost.seconds / cost.calls:.3f}")

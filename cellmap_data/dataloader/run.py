@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from cellmap_data.dataloader.delivery import Delivery
+from cellmap_data.dataloader.profiling import profiled
 from cellmap_data.dataloader.reading import fields_of
 from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.dataloader.report import Report
@@ -80,6 +81,19 @@ class Run:
             When tickets are missing in between although this rank already has only its own share.
         """
         start = time.perf_counter()
+        with profiled("wait"):
+            delivery = self._get(number)
+        self._wanted = number + 1
+        self._tickets.forget(self._wanted)
+        self._report.add(delivery, time.perf_counter() - start)
+        here = self._hooks.take_account()
+        self._report.account.add(here)
+        if delivery.error is not None:
+            raise delivery.error from delivery.cause
+        self._report.check_limits({plugin for plugin, _ in (*delivery.account.skipped, *here.skipped)})
+        return delivery
+
+    def _get(self, number: int) -> Delivery:
         if self._wanted is None:
             self._source.start(self._tickets.at, number)
         elif number > self._wanted and self._sharded:
@@ -91,16 +105,7 @@ class Run:
                     hint="let one party split: either this loader or the framework that wraps loader.loader",
                 )
             )
-        delivery = self._source.get(number)
-        self._wanted = number + 1
-        self._tickets.forget(self._wanted)
-        self._report.add(delivery, time.perf_counter() - start)
-        here = self._hooks.take_account()
-        self._report.account.add(here)
-        if delivery.error is not None:
-            raise delivery.error from delivery.cause
-        self._report.check_limits({plugin for plugin, _ in (*delivery.account.skipped, *here.skipped)})
-        return delivery
+        return self._source.get(number)
 
     def hand_over(self, batch: Any) -> None:
         """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""

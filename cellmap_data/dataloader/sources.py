@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from cellmap_data import storage
 from cellmap_data.buffers import BatchSpec, SlotProvider
 from cellmap_data.dataloader.delivery import Delivery
 from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
@@ -53,9 +54,11 @@ class LocalSource:
         self._ahead, self._next = ahead, first
         self._run = SlotProvider.new_run()
         self._view = self._reader.view()
+        storage.take_counts()  # what was read before belongs to others
 
     def get(self, number: int) -> Delivery:
         """Announce what comes next, then read the batch of that number."""
+        ready = sum(plan.is_read for _, plan, _ in self._plans)
         self._announce(number)
         while self._plans[0][0] < number:
             self._plans.popleft()
@@ -64,14 +67,15 @@ class LocalSource:
         arena = planned.memory.arena
         if provider is not None:
             provider.expect(arena.needed)
-        return Delivery(batch, arena.needed, arena.outside, planned.seconds)
+        counts = [*planned.counts, *storage.take_counts().items(), ("ready", ready)]
+        return Delivery(batch, arena.needed, arena.outside, planned.seconds, counts)
 
     def read_now(self, ticket: Ticket) -> Delivery:
         """Read a batch that belongs to no run."""
         planned, view = PlannedBatch(ticket), self._reader.view()
         self._reader.announce(view, planned)
         batch = self._reader.read(view, planned)
-        return Delivery(batch, seconds=planned.seconds)
+        return Delivery(batch, seconds=planned.seconds, counts=planned.counts)
 
     def finish(self) -> None:
         """Forget what was announced; plugins learn of the end by ``post_epoch``."""

@@ -75,6 +75,7 @@ class WorkerSource:
         try:
             if self._batches is None:
                 self._batches = self._begin()
+            ready = self._ready()
             while True:
                 delivery = self._receive(self._batches)
                 self._next += 1
@@ -84,6 +85,7 @@ class WorkerSource:
                     self.close()
                     return delivery
                 if self._next > number:
+                    delivery.counts.append(("ready", ready))
                     return delivery
         except BaseException:
             self.close()
@@ -117,6 +119,10 @@ class WorkerSource:
         ks = tuple(index.draw.k for index in ticket)
         return Plan(self._run, seed, epoch, tuple(map(int, ticket)), ks, self._place())
 
+    def _ready(self) -> int:
+        """How many batches workers have finished that were not received yet."""
+        return self._board.counted(self._run) - (self._next - self.first) if self._board is not None else 0
+
     def _receive(self, batches: Iterator[Delivery]) -> Delivery:
         try:
             delivery = next(batches, None)
@@ -148,7 +154,7 @@ class WorkerSource:
         self._provider = self._reader.hooks.allocate_batch(spec=self._spec)
         memory = self._provider.memory if self._provider is not None else None
         self._runs.clear()
-        self._board = Board(len(self._reader.hooks.switches))
+        self._board = Board(len(self._reader.hooks.switches), self._options["num_workers"])
         self._reader.hooks.publish(self._board)
         setup = WorkerSetup(
             self._reader.hooks,

@@ -15,6 +15,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import torch
+from torch.utils.data import get_worker_info
 
 from cellmap_data import storage
 from cellmap_data.buffers import SharedMemory
@@ -69,7 +70,14 @@ class WorkerDataset:
         view = self._reader.view()
         self._reader.announce(view, planned)
         batch = self._reader.read(view, planned)
+        planned.counts += storage.take_counts().items()
+        self._board.count(_worker_id(), plan.run)
         return pack(batch, planned, place, self._reader.hooks.take_account())
+
+
+def _worker_id() -> int:
+    info = get_worker_info()
+    return info.id if info is not None else 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class WorkerSetup:
         """Set this worker up."""
         _die_with_parent()
         storage.set_cache_budget(self.cache_budget // self.num_workers)
+        storage.take_counts()
         self.hooks.take_account()  # a forked process has a copy of what the consumer's will tell itself
         if self.worker_init_fn is not None:
             self.worker_init_fn(worker_id)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 
 from cellmap_data.dataset.recipe import Recipe
+from cellmap_data.dataset.traffic import Traffic
 from cellmap_data.errors import SampleError, StoreError, message
 from cellmap_data.image import PatchRead, StoredImage, start_read
 from cellmap_data.sampler import Draw
@@ -61,6 +62,7 @@ class Reads:
     def __init__(self) -> None:
         self._under_way: list[tuple[Entry, str, str, PatchRead]] = []
         self._failure: SampleError | None = None
+        self._traffic = Traffic()
 
     def start(
         self, planned: Planned, name: str, image: StoredImage, out: Array, *, linear: bool, fill: float
@@ -74,6 +76,7 @@ class Reads:
             self._failed(planned.entry, name, image.uri, error)
         else:
             self._under_way.append((planned.entry, name, image.uri, read))
+            self._traffic.add(image, plan)
 
     def wait(self) -> None:
         """Wait until nothing writes into the batch's memory any more, whatever fails.
@@ -92,7 +95,8 @@ class Reads:
                     self._failed(entry, name, uri, error)
 
     def check(self) -> None:
-        """Raise the first failure, if there was one."""
+        """Raise the first failure, if there was one; tell how much was read."""
+        self._traffic.tell()
         if self._failure is not None:
             raise self._failure
 

@@ -13,6 +13,7 @@ from cellmap_data.storage.files import join, read_documents
 from cellmap_data.storage.fingerprint import fingerprint
 from cellmap_data.storage.hierarchy import change_attributes, make_group, make_groups, node_at
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info, read_attributes
+from cellmap_data.storage.meter import take_counts
 from cellmap_data.storage.objects import Objects, Stored, wait_for
 from cellmap_data.storage.opening import OpenArray, describe_array, describe_group, open_array
 from cellmap_data.storage.reader import ArrayReader, Box, GroupReader, Pending
@@ -51,6 +52,7 @@ __all__ = [
     "read_documents",
     "set_cache_budget",
     "shared_context",
+    "take_counts",
     "wait_for",
     "writing_failed",
 ]

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
 from cellmap_data.account import Account, Cost, Skipped
-from cellmap_data.dataloader.bottleneck import bottleneck
 from cellmap_data.dataloader.report import STAGES, Report
 from cellmap_data.hookspecs import hookimpl
 from tests.toy import EXECUTORS, Toy, executor_id
@@ -59,6 +58,9 @@ def test_every_call_of_every_plugin_is_counted(options):
 def example() -> Report:
     report = Report(num_workers=2, batches=4)
     report.seconds |= {"read": 3.0, "wait": 1.0, "step": 1.0, "post_collate": 0.1}
+    report.seconds["lock"] = 0.004
+    report.counts |= {"used": 2_000_000, "touched": 16_000_000, "chunks": 64, "read": 3_000_000}
+    report.counts |= {"hits": 16, "misses": 48, "evicted": 5, "ready": 6, "locks": 2}
     report.account = Account(
         {("acme.<denoise>", "post_sample"): Cost(8, 0.5)},
         {("acme.<denoise>", "post_sample"): Skipped("sample", 3, None, "ValueError: no [bold] membrane")},
@@ -70,7 +72,9 @@ def test_as_text_it_has_every_number_and_every_name():
     """And nothing that looks like markup is lost."""
     text = str(example())
     assert all(stage in text for stage in STAGES)
-    for word in ["acme.<denoise>", "62.500", "no [bold] membrane", "4 batches", example().bottleneck]:
+    words = ["acme.<denoise>", "62.500", "no [bold] membrane", "4 batches", example().bottleneck]
+    words += ["1.5 ready when one was asked for", "decoded 12.0 6.00", "25% of chunks from the cache, 5 had"]
+    for word in words:
         assert word in " ".join(text.split()), text
 
 
@@ -81,7 +85,7 @@ def test_for_rich_and_for_notebooks_it_is_a_table():
         console.print(example())
     assert "no [bold] membrane" in printed.get()
     html = example()._repr_html_()
-    assert html.count("<table>") == 3
+    assert html.count("<table>") == 4
     assert "acme.&lt;denoise&gt;" in html
     assert "<denoise>" not in html
 
@@ -92,6 +96,20 @@ def test_as_a_dictionary_it_goes_into_json():
         "num_workers": 2,
         "batches": 4,
         "outside_slots": 0,
+        "queue_depth": 1.5,
+        "lock_delay": 0.002,
+        "traffic": {
+            "used": 2_000_000,
+            "touched": 16_000_000,
+            "chunks": 64,
+            "read": 3_000_000,
+            "hits": 16,
+            "misses": 48,
+            "evicted": 5,
+            "decoded": 12_000_000,
+            "hit_share": 0.25,
+            "amplification": 6.0,
+        },
         "stages": dict.fromkeys(STAGES, 0.0) | {"read": 3.0, "wait": 1.0, "step": 1.0, "post_collate": 0.1},
         "plugins": [{"plugin": "acme.<denoise>", "hook": "post_sample", "calls": 8, "seconds": 0.5}],
         "skipped": [
@@ -123,9 +141,39 @@ def test_as_a_dictionary_it_goes_into_json():
 )
 def test_the_bottleneck_is_named(seconds, costs, workers, words):
     """With its share of the time, and what to do about it."""
-    account = Account({key: Cost(1, value) for key, value in costs.items()})
-    sentence = bottleneck(seconds, account, workers)
-    assert all(word in sentence for word in words), sentence
+    report = Report(workers, batches=1)
+    report.seconds |= seconds
+    report.account = Account({key: Cost(1, value) for key, value in costs.items()})
+    assert all(word in report.bottleneck for word in words), report.bottleneck
+
+
+@pytest.mark.parametrize(
+    ("counts", "advice", "workers", "words"),
+    [
+        ({"touched": 8, "used": 1}, "Chunks of 64 would do.", 2, ["do not suit", "Chunks of 64 would do."]),
+        (
+            {"hits": 5, "misses": 5, "evicted": 9},
+            "",
+            2,
+            ["50% of the chunks", "9 had to leave", "set_cache_budget"],
+        ),
+        ({"hits": 5, "misses": 5}, "", 2, ["more workers than 2"]),
+        (
+            {"locks": 2},
+            "Chunks of 64 would do.",
+            0,
+            ["wait 5.0 ms", "Python code of the consumer", "num_workers=2"],
+        ),
+        ({"locks": 2}, "", 2, ["more workers than 2"]),
+    ],
+    ids=["chunks", "cache", "workers", "python", "python beside workers"],
+)
+def test_if_it_is_reading_one_change_is_named(counts, advice, workers, words):
+    """The one that helps most: chunks, cache, or readers; a consumer busy in Python slows threads only."""
+    report = Report(workers, batches=1, chunk_advice=advice)
+    report.seconds |= {"wait": 5, "step": 5, "read": 9, "lock": 0.01}
+    report.counts |= counts
+    assert all(word in report.bottleneck for word in words), report.bottleneck
 
 
 def test_the_plain_loader_reports_too():

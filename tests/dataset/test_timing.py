@@ -41,23 +41,23 @@ def test_the_time_of_transforms_is_told_from_the_rest(transformed, read, dataset
     for array in transformed:
         getattr(dataset, f"set_{array}_value_transforms")(slow)
     start = time.perf_counter()
-    with recording() as seconds:
+    with recording() as heard:
         read(dataset)
-    assert seconds.keys() == {"transform"}
-    assert len(transformed) * NAP <= seconds["transform"] <= time.perf_counter() - start
+    assert heard.seconds.keys() == {"transform"}
+    assert len(transformed) * NAP <= heard.seconds["transform"] <= time.perf_counter() - start
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 def test_without_transforms_there_is_no_such_stage(read, dataset) -> None:
     """A plain read spends nothing in transforms."""
-    with recording() as seconds:
+    with recording() as heard:
         read(dataset)
-    assert seconds == {}
+    assert heard.seconds == {}
 
 
 def test_threads_that_read_one_dataset_are_told_apart(dataset) -> None:
     """Two threads in the middle of a transform at the same time each hear their own."""
-    together, heard = threading.Barrier(2), []
+    together, took = threading.Barrier(2), []
 
     def meet(values, rng):
         together.wait(timeout=20)
@@ -66,9 +66,9 @@ def test_threads_that_read_one_dataset_are_told_apart(dataset) -> None:
 
     def read() -> None:
         start = time.perf_counter()
-        with recording() as seconds:
+        with recording() as heard:
             dataset.__getitems__([0, 1])
-        heard.append((seconds["transform"], time.perf_counter() - start))
+        took.append((heard.seconds["transform"], time.perf_counter() - start))
 
     dataset.set_raw_value_transforms(meet)
     threads = [threading.Thread(target=read) for _ in range(2)]
@@ -76,5 +76,5 @@ def test_threads_that_read_one_dataset_are_told_apart(dataset) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(heard) == 2
-    assert all(2 * NAP <= transform <= whole for transform, whole in heard)
+    assert len(took) == 2
+    assert all(2 * NAP <= transform <= whole for transform, whole in took)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cellmap_data.timing import recording, stage
+from cellmap_data.timing import Recording, count, recording, stage
 
 NAP = 0.005
 
@@ -20,7 +20,8 @@ def nap(name: str) -> None:
 def test_a_recording_sums_each_stage() -> None:
     """Runs of a stage add up under its name, and all stages together fit into the time that has passed."""
     start = time.perf_counter()
-    with recording() as seconds:
+    with recording() as heard:
+        seconds = heard.seconds
         assert seconds == {}
         nap("a")
         once = seconds["a"]
@@ -37,23 +38,23 @@ def test_a_recording_within_a_recording_keeps_to_itself() -> None:
         with recording() as inner:
             nap("within")
         nap("after")
-    assert inner.keys() == {"within"}
-    assert outer.keys() == {"after"}
+    assert inner.seconds.keys() == {"within"}
+    assert outer.seconds.keys() == {"after"}
 
 
 def test_threads_are_recorded_separately() -> None:
     """Recordings that run at the same time hear their own thread only."""
-    together, heard = threading.Barrier(3), {}
+    together, told = threading.Barrier(3), {}
 
     def work(name: str) -> None:
-        with recording() as seconds:
+        with recording() as heard:
             together.wait()
             nap(name)
             together.wait()
-        heard[name] = set(seconds)
+        told[name] = set(heard.seconds)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "other")]
-    with recording() as seconds:
+    with recording() as heard:
         for thread in threads:
             thread.start()
         together.wait()
@@ -61,8 +62,8 @@ def test_threads_are_recorded_separately() -> None:
         together.wait()
     for thread in threads:
         thread.join()
-    assert heard == {"one": {"one"}, "other": {"other"}}
-    assert set(seconds) == {"mine"}
+    assert told == {"one": {"one"}, "other": {"other"}}
+    assert set(heard.seconds) == {"mine"}
 
 
 def test_an_exception_ends_stage_and_recording() -> None:
@@ -71,8 +72,8 @@ def test_an_exception_ends_stage_and_recording() -> None:
         with pytest.raises(ZeroDivisionError), recording() as inner, stage("fails"):
             raise ZeroDivisionError
         nap("next")
-    assert inner.keys() == {"fails"}
-    assert outer.keys() == {"next"}
+    assert inner.seconds.keys() == {"fails"}
+    assert outer.seconds.keys() == {"next"}
 
 
 def test_nothing_is_heard_outside_a_recording() -> None:
@@ -80,6 +81,16 @@ def test_nothing_is_heard_outside_a_recording() -> None:
     with recording() as before:
         pass
     nap("unheard")
+    count(unheard=1)
     with recording() as after:
         pass
-    assert before == after == {}
+    assert before == after == Recording()
+
+
+def test_counts_add_up_by_name() -> None:
+    """What is counted goes to the recording that hears the stages, and nothing is lost of large numbers."""
+    with recording() as heard:
+        count(used=1, read=2**40)
+        count(used=2)
+    assert heard.counts == {"used": 3, "read": 2**40}
+    assert heard.seconds == {}
