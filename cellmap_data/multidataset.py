@@ -377,10 +377,10 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         for part in self.datasets:
             part.lend_plugins(plugins)
 
-    def to(self, device: str | torch.device) -> Self:
+    def to(self, device: str | torch.device, non_blocking: bool = True) -> Self:
         """Take note of a device; samples stay on the CPU, loaders move batches."""
         for part in self.datasets:
-            part.to(device)
+            part.to(device, non_blocking)
         return self
 
     def close(self) -> None:

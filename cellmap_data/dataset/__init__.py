@@ -4,7 +4,7 @@ from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.dataset.accesses import advice_for
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights, crop_weights
-from cellmap_data.dataset.crawling import read_metadata
+from cellmap_data.dataset.crawling import find_faults, read_metadata
 from cellmap_data.dataset.dataset import CellMapDataset
 from cellmap_data.dataset.indices import JoinedIndices, position
 from cellmap_data.dataset.layout import Layout
@@ -31,6 +31,7 @@ __all__ = [
     "class_counts",
     "class_weights",
     "crop_weights",
+    "find_faults",
     "fresh",
     "position",
     "read_entries",

@@ -21,6 +21,11 @@ class Verified(Protocol):
 
 
 def read_metadata(datasets: Sequence[Verified]) -> list[StoreError]:
+    """Read the metadata of all datasets, and say what is wrong with those that cannot be used, in order."""
+    return [fault for fault in find_faults(datasets) if fault is not None]
+
+
+def find_faults(datasets: Sequence[Verified]) -> list[StoreError | None]:
     """Read the metadata of all datasets.
 
     A few, spread over all of them, are read first, one after the other. They tell how much of the time is
@@ -31,13 +36,15 @@ def read_metadata(datasets: Sequence[Verified]) -> list[StoreError]:
     Parameters
     ----------
     datasets : sequence
-        At least one.
+        Any number.
 
     Returns
     -------
-    list of StoreError
-        What is wrong with those that cannot be used, in their order.
+    list of StoreError or None
+        For each dataset what is wrong with it; None for those that can be used.
     """
+    if not datasets:
+        return []
     probes = range(0, len(datasets), -(-len(datasets) // _PROBES))
     began, worked = time.perf_counter(), time.thread_time()
     faults = {i: _fault(datasets[i]) for i in probes}
@@ -45,8 +52,7 @@ def read_metadata(datasets: Sequence[Verified]) -> list[StoreError]:
     rest = [i for i in range(len(datasets)) if i not in faults]
     with ThreadPoolExecutor(at_once) as pool:
         faults |= zip(rest, pool.map(lambda i: _fault(datasets[i]), rest), strict=True)
-    found = (faults[i] for i in range(len(datasets)))
-    return [fault for fault in found if fault is not None]
+    return [faults[i] for i in range(len(datasets))]
 
 
 def threads_for(took: float, worked: float) -> int:

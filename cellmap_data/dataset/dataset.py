@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -319,7 +320,36 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         self._transforms = replace(self._transforms, **changes)
         self.revision += 1
 
-    def to(self, device: str | torch.device) -> Self:
+    def with_arrays(
+        self, input_arrays: ArrayOptions | None = None, target_arrays: ArrayOptions | None = None
+    ) -> CellMapDataset:
+        """The same crop, with the same transforms and seed, giving other arrays; None leaves them.
+
+        Raises
+        ------
+        ConfigurationError
+            If the arrays cannot be right, or targets are asked for where there are no labels.
+        """
+        other = copy.copy(self)
+        other.input_arrays = dict(self.input_arrays if input_arrays is None else input_arrays)
+        targets = self.target_arrays if target_arrays is None else target_arrays
+        other._request = Request.parse(
+            self.raw_path,
+            self.target_path,
+            self._request.classes or None,
+            other.input_arrays,
+            targets,
+            self.class_relation_dict,
+            pad=self.pad,
+            native=self._request.native,
+        )
+        other.target_arrays = dict(targets) if other._request.targets else {}
+        other._readers = Readers(self._readers.hooks, self._context)
+        other._layout = other._recipe = other.tallies = None
+        other.revision += 1
+        return other
+
+    def to(self, device: str | torch.device, non_blocking: bool = True) -> Self:  # noqa: ARG002
         """Take note of a device; samples stay on the CPU, loaders move batches."""
         self.device = device
         return self

@@ -45,27 +45,27 @@ class Readers:
     """Opens each array once, on first use, in the process that reads. Pickled without what is open."""
 
     def __init__(self, hooks: OpenArray | None = None, context: Any = None) -> None:
-        self._hooks, self._context = hooks, context
+        self.hooks, self._context = hooks, context
         self._open: dict[str, ArrayReader] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Readers, (self._hooks, self._context)
+        return Readers, (self.hooks, self._context)
 
     def describe(self, uri: str) -> ArrayInfo:
         """Shape and type of the array at ``uri``."""
-        return describe_array(uri, hooks=self._hooks, context=self._context)
+        return describe_array(uri, hooks=self.hooks, context=self._context)
 
     def volume(self, uri: str) -> Multiscale:
         """The metadata of the multiscale group at ``uri``."""
-        return read_multiscale(uri, hooks=self._hooks, context=self._context)
+        return read_multiscale(uri, hooks=self.hooks, context=self._context)
 
     def check(self, uris: Iterable[str]) -> None:
         """Look closely at volumes; StoreError, listing every fault, if they are not as they should be."""
         faults = []
         for uri in uris:
             try:
-                check_volume(uri, hooks=self._hooks, context=self._context)
+                check_volume(uri, hooks=self.hooks, context=self._context)
             except StoreError as error:
                 faults.append(error)
         raise_together(faults, "The volumes of a crop are not as they should be.")
@@ -80,11 +80,11 @@ class Readers:
         return reader
 
     def _open_as_described(self, image: StoredImage) -> ArrayReader:
-        return open_array(image.uri, hooks=self._hooks, context=self._context, info=image.info)
+        return open_array(image.uri, hooks=self.hooks, context=self._context, info=image.info)
 
     def open(self, uri: str) -> ArrayReader:
         """A reader of the array at ``uri`` that is not kept; StoreError if there is none."""
-        return open_array(uri, hooks=self._hooks, context=self._context)
+        return open_array(uri, hooks=self.hooks, context=self._context)
 
     def close(self) -> None:
         """Let go of every open array; the next read opens it again."""
