@@ -8,6 +8,7 @@ from cellmap_data.transforms.augment import (
     Normalize,
     RandomContrast,
     RandomGamma,
+    ScaleIntegers,
 )
 from cellmap_data.transforms.base import TensorTransform
 from cellmap_data.transforms.seeding import Seeded, takes_rng
@@ -20,6 +21,7 @@ __all__ = [
     "Normalize",
     "RandomContrast",
     "RandomGamma",
+    "ScaleIntegers",
     "Seeded",
     "TensorTransform",
     "takes_rng",

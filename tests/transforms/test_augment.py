@@ -20,9 +20,10 @@ from cellmap_data.transforms import (
     Normalize,
     RandomContrast,
     RandomGamma,
+    ScaleIntegers,
 )
 
-ALL = [Binarize, GaussianBlur, GaussianNoise, NaNtoNum, Normalize, RandomContrast, RandomGamma]
+ALL = [Binarize, GaussianBlur, GaussianNoise, NaNtoNum, Normalize, RandomContrast, RandomGamma, ScaleIntegers]
 RANDOM = [GaussianNoise, RandomContrast, RandomGamma]
 SHAPES = [(6, 7), (1, 6, 7), (4, 6, 7), (1, 4, 6, 7), (2, 1, 4, 6, 7)]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.uint8, torch.int32]
@@ -122,6 +123,17 @@ def test_normalize_shifts_first() -> None:
     assert Normalize()(torch.zeros(1, dtype=torch.uint8)).dtype == torch.float32
     large = torch.tensor([2**40 + 1])
     assert Normalize(scale=1)(large).item() == 2**40 + 1
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int16, torch.int32], ids=str)
+def test_integers_are_scaled_by_their_type(dtype) -> None:
+    """The largest number of the type is 1, 0 is 0, and floats are as they were."""
+    scaled = ScaleIntegers()(torch.tensor([0, torch.iinfo(dtype).max], dtype=dtype))
+    assert scaled.tolist() == [0, 1]
+    assert scaled.is_floating_point()
+    floats = torch.tensor([0.0, 300.0])
+    assert ScaleIntegers()(floats) is floats
+    assert ScaleIntegers()(torch.tensor([False, True])).tolist() == [0, 1]
 
 
 def test_noise_has_the_mean_and_width_asked_for() -> None:

@@ -2,7 +2,7 @@
 
 from cellmap_data.transforms.augment.blur import GaussianBlur
 from cellmap_data.transforms.augment.intensity import GaussianNoise, RandomContrast, RandomGamma
-from cellmap_data.transforms.augment.values import Binarize, NaNtoNum, Normalize
+from cellmap_data.transforms.augment.values import Binarize, NaNtoNum, Normalize, ScaleIntegers
 
 __all__ = [
     "Binarize",
@@ -12,4 +12,5 @@ __all__ = [
     "Normalize",
     "RandomContrast",
     "RandomGamma",
+    "ScaleIntegers",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.transforms.base import TensorTransform, as_floating, checked_number
+from cellmap_data.transforms.base import TensorTransform, as_floating, brightest, checked_number
 
 _REPLACEABLE = ("nan", "posinf", "neginf")
 
@@ -118,3 +118,11 @@ class Normalize(TensorTransform):
     def extra_repr(self) -> str:
         """The options."""
         return f"shift={self.shift}, scale={self.scale}"
+
+
+class ScaleIntegers(TensorTransform):
+    """Divides integers by the largest number of their type, so unsigned ones become 0..1; floats stay."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Tensor of any shape -> the same shape; floats keep their dtype, integers become floats."""
+        return x if x.is_floating_point() else as_floating(x) / brightest(x.dtype)
