@@ -14,6 +14,7 @@ _HOMES = {
     "CellMapDataset": "cellmap_data.dataset",
     "CellMapImage": "cellmap_data.image",
     "CellMapMultiDataset": "cellmap_data.multidataset",
+    "CellMapSubset": "cellmap_data.subdataset",
     "ClassBalancedSampler": "cellmap_data.sampler",
     "EmptyImage": "cellmap_data.empty_image",
     "EnhancedCellMapDataLoader": "cellmap_data.enhanced_dataloader",
@@ -26,6 +27,7 @@ __all__ = [
     "CellMapDataset",
     "CellMapImage",
     "CellMapMultiDataset",
+    "CellMapSubset",
     "ClassBalancedSampler",
     "EmptyImage",
     "EnhancedCellMapDataLoader",
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from cellmap_data.image_writer import ImageWriter
     from cellmap_data.multidataset import CellMapMultiDataset
     from cellmap_data.sampler import ClassBalancedSampler, MutableSubsetRandomSampler
+    from cellmap_data.subdataset import CellMapSubset
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 MODULES = {
     "dataset": ["CellMapDataset"],
+    "subdataset": ["CellMapSubset"],
     "multidataset": ["CellMapMultiDataset"],
     "dataloader": ["CellMapDataLoader"],
     "enhanced_dataloader": ["EnhancedCellMapDataLoader", "CellMapDataLoaderWithPlugins"],
@@ -58,6 +59,7 @@ MODULES = {
         "CellMapDataset",
         "CellMapImage",
         "CellMapMultiDataset",
+        "CellMapSubset",
         "ClassBalancedSampler",
         "EmptyImage",
         "EnhancedCellMapDataLoader",

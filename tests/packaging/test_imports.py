@@ -46,6 +46,7 @@ TRANSFORMS = [
     "Normalize",
     "RandomContrast",
     "RandomGamma",
+    "ScaleIntegers",
 ]
 
 UTILS = {
@@ -76,6 +77,7 @@ PUBLIC = {
         "CellMapDataset",
         "CellMapImage",
         "CellMapMultiDataset",
+        "CellMapSubset",
         "EmptyImage",
         "EnhancedCellMapDataLoader",
         "ImageWriter",
@@ -100,6 +102,7 @@ PUBLIC = {
     ],
     "cellmap_data.prefetch": ["Prefetcher"],
     "cellmap_data.sampler": [],
+    "cellmap_data.subdataset": ["CellMapSubset"],
     "cellmap_data.testing": ["PluginTests", "ReaderTests", "clean_manager", "ramp", "write_volume"],
     "cellmap_data.transforms": TRANSFORMS,
     "cellmap_data.transforms.augment": TRANSFORMS,
