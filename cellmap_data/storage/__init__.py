@@ -12,6 +12,7 @@ from cellmap_data.storage.failures import writing_failed
 from cellmap_data.storage.files import join, read_documents
 from cellmap_data.storage.fingerprint import fingerprint
 from cellmap_data.storage.hierarchy import change_attributes, make_group, make_groups, node_at
+from cellmap_data.storage.listing import Folders
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info, read_attributes
 from cellmap_data.storage.meter import take_counts
 from cellmap_data.storage.objects import Objects, Stored, wait_for
@@ -25,6 +26,7 @@ __all__ = [
     "ArrayLayout",
     "ArrayReader",
     "Box",
+    "Folders",
     "GroupReader",
     "Objects",
     "OpenArray",

@@ -29,7 +29,7 @@ def read_files(uri: str, names: Sequence[str], context: Any = None) -> list[byte
     StoreError
         If the store refuses, does not answer or fails.
     """
-    store = _store(uri, context)
+    store = open_store(uri, context)
     contents: list[bytes | None] = []
     refusal: Exception | None = None
     for pending in [store.read(name) for name in names]:
@@ -63,7 +63,8 @@ def store_error(uri: str, error: Exception) -> StoreError:
     return StoreError(message("The store cannot be read.", place=uri, got=error))
 
 
-def _store(uri: str, context: Any) -> ts.KvStore:
+def open_store(uri: str, context: Any) -> ts.KvStore:
+    """The bytes below ``uri``; StoreError if nobody knows how to reach them."""
     try:
         return key_value_store(uri, context)
     except CellMapDataError:
