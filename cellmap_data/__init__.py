@@ -11,6 +11,7 @@ __version__ = "2026.11.0"
 
 _HOMES = {
     "CellMapDataLoader": "cellmap_data.dataloader",
+    "CellMapDataSplit": "cellmap_data.datasplit",
     "CellMapDataset": "cellmap_data.dataset",
     "CellMapImage": "cellmap_data.image",
     "CellMapMultiDataset": "cellmap_data.multidataset",
@@ -24,6 +25,7 @@ _HOMES = {
 
 __all__ = [
     "CellMapDataLoader",
+    "CellMapDataSplit",
     "CellMapDataset",
     "CellMapImage",
     "CellMapMultiDataset",
@@ -39,6 +41,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cellmap_data.dataloader import CellMapDataLoader
     from cellmap_data.dataset import CellMapDataset
+    from cellmap_data.datasplit import CellMapDataSplit
     from cellmap_data.empty_image import EmptyImage
     from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
     from cellmap_data.image import CellMapImage

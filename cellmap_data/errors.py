@@ -7,7 +7,8 @@
     ├── StoreError (OSError)                a volume cannot be opened, read or written
     │   ├── StoreNotFoundError (FileNotFoundError)
     │   ├── OutputExistsError (FileExistsError)    there is output already, and nobody said what to do with it
-    │   └── MetadataError (ValueError)      what the store says about itself is wrong or unsupported
+    │   ├── MetadataError (ValueError)      what the store says about itself is wrong or unsupported
+    │   └── SplitError (ConfigurationError) rows of a split cannot be used as they stand; lists all of them
     ├── PluginError (RuntimeError)
     │   ├── PluginRegistrationError (ValueError)   a plugin was refused
     │   ├── UnknownPluginError (LookupError)       no plugin of that name
@@ -26,8 +27,9 @@ Each is also the builtin in brackets, so ``except ValueError`` keeps working. Me
 :func:`message`: the rule, the place, what was expected, what was got, the next step. All of them survive
 pickling, because workers raise them in another process than the one that reports them.
 
-There are two warnings: :class:`SkippedWarning` at the end of an epoch, of failures that were to stop nothing,
-and :class:`FormatWarning` where a volume is read although its metadata is not quite what the format asks for.
+There are three warnings: :class:`SkippedWarning` at the end of an epoch, of failures that were to stop
+nothing, :class:`FormatWarning` where a volume is read although its metadata is not quite what the format asks
+for, and :class:`BrokenRowWarning` of rows that a split leaves out because that was wished.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from cellmap_data.sampler import Draw
 
 __all__ = [
+    "BrokenRowWarning",
     "CellMapDataError",
     "ConfigurationError",
     "ExhaustedError",
@@ -54,6 +57,7 @@ __all__ = [
     "SampleSkippedError",
     "ShardedTwiceError",
     "SkippedWarning",
+    "SplitError",
     "StaleIteratorError",
     "StoreError",
     "StoreNotFoundError",
@@ -111,6 +115,10 @@ class OutputExistsError(StoreError, FileExistsError):
 
 class MetadataError(StoreError, ValueError):
     """What a store says about itself is wrong, contradictory or not supported."""
+
+
+class SplitError(ConfigurationError, StoreError):
+    """Rows of a split cannot be used as they stand: what is written there, or the volumes that it names."""
 
 
 class PluginError(CellMapDataError, RuntimeError):
@@ -218,3 +226,7 @@ class SkippedWarning(RuntimeWarning):
 
 class FormatWarning(UserWarning):
     """The metadata of a volume departs from the format; it is read all the same, as the message says."""
+
+
+class BrokenRowWarning(UserWarning):
+    """Rows of a split are left out because they cannot be used, and it was wished that this stops nothing."""

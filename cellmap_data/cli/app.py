@@ -13,6 +13,7 @@ from cellmap_data import __version__
 from cellmap_data.cli.advise import advise
 from cellmap_data.cli.demo.command import demo
 from cellmap_data.cli.plugins.command import plugins
+from cellmap_data.cli.split.command import split
 from cellmap_data.errors import (
     CellMapDataError,
     ConfigurationError,
@@ -72,6 +73,7 @@ def _own_commands() -> typer.Typer:
     app.callback()(_common)
     app.command("advise")(advise)
     app.command("demo")(demo)
+    app.command("split")(split)
     app.add_typer(plugins, name="plugins")
     return app
 

@@ -10,6 +10,7 @@ import pytest
 
 MODULES = {
     "dataset": ["CellMapDataset"],
+    "datasplit": ["CellMapDataSplit"],
     "subdataset": ["CellMapSubset"],
     "multidataset": ["CellMapMultiDataset"],
     "dataloader": ["CellMapDataLoader"],
@@ -56,6 +57,7 @@ MODULES = {
     "name",
     [
         "CellMapDataLoader",
+        "CellMapDataSplit",
         "CellMapDataset",
         "CellMapImage",
         "CellMapMultiDataset",

@@ -74,6 +74,7 @@ UTILS = {
 PUBLIC = {
     "cellmap_data": [
         "CellMapDataLoader",
+        "CellMapDataSplit",
         "CellMapDataset",
         "CellMapImage",
         "CellMapMultiDataset",
@@ -85,6 +86,7 @@ PUBLIC = {
     ],
     "cellmap_data.dataloader": ["CellMapDataLoader"],
     "cellmap_data.dataset": ["CellMapDataset"],
+    "cellmap_data.datasplit": ["CellMapDataSplit", "make_datasplit"],
     "cellmap_data.device.device_manager": ["DeviceManager"],
     "cellmap_data.empty_image": ["EmptyImage"],
     "cellmap_data.enhanced_dataloader": ["CellMapDataLoaderWithPlugins", "EnhancedCellMapDataLoader"],

@@ -1,0 +1,83 @@
+"""Whether every crop of a split can be used; all that cannot are told together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cellmap_data.config import list_faults, raise_faults
+from cellmap_data.dataset import CellMapDataset, find_faults
+from cellmap_data.datasplit.rows import BrokenRow, Usage
+from cellmap_data.errors import BrokenRowWarning, SplitError, message
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A row that has become a dataset.
+
+    Attributes
+    ----------
+    usage : {"train", "validate"}
+        What it is for.
+    place : str
+        Where its row stands.
+    dataset : CellMapDataset
+        The dataset.
+    """
+
+    usage: Usage
+    place: str
+    dataset: CellMapDataset
+
+
+def checked(crops: Sequence[Crop | BrokenRow]) -> tuple[list[Crop], list[BrokenRow]]:
+    """Look at all crops: those that have positions, and what is wrong with the others, both in order.
+
+    The metadata of each volume is read once, several at a time where files are far away; no array is opened.
+    """
+    found = [crop for crop in crops if isinstance(crop, Crop)]
+    faults = dict(zip(map(id, found), find_faults([crop.dataset for crop in found]), strict=True))
+    usable, broken = [], []
+    for crop in crops:
+        if isinstance(crop, BrokenRow):
+            broken.append(crop)
+            continue
+        fault = faults[id(crop)]
+        why = _why_empty(crop.dataset) if fault is None else str(fault)
+        if why:
+            broken.append(BrokenRow(crop.place, why))
+        else:
+            usable.append(crop)
+    return usable, broken
+
+
+def _why_empty(dataset: CellMapDataset) -> str:
+    """Why a dataset has no position; empty if it has one."""
+    return "" if dataset.verify() else dataset.layout.why_empty(dataset.raw_path)
+
+
+def refuse_or_tell(broken: Sequence[BrokenRow], *, skip: bool, stacklevel: int) -> None:
+    """Raise what is wrong with rows, all of it; with ``skip`` warn of it once.
+
+    Raises
+    ------
+    SplitError
+        Listing every broken row.
+
+    Warns
+    -----
+    BrokenRowWarning
+        Listing every row that is left out.
+    """
+    if not skip:
+        raise_faults(
+            SplitError,
+            "Rows of the split cannot be used.",
+            map(str, broken),
+            hint="mend these rows, or pass skip_broken=True to leave them out",
+        )
+    elif broken:
+        listed = list_faults(map(str, broken))
+        rule = f"{len(broken)} rows of the split are left out (skip_broken=True)."
+        warnings.warn(message(rule, got=listed), BrokenRowWarning, stacklevel=stacklevel)
