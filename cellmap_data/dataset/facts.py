@@ -70,8 +70,12 @@ class CropFacts:
         if self._layout is None:
             with self._lock:
                 if self._layout is None:
-                    self._layout = Layout.of(self._request, self._readers)
+                    self._layout = self._find()
         return self._layout
+
+    def _find(self) -> Layout:
+        """Read the metadata; what has positions of its own puts them into the layout here."""
+        return Layout.of(self._request, self._readers)
 
     @property
     def classes(self) -> list[str]:

@@ -13,7 +13,7 @@ from cellmap_data.dataset.readers import Readers
 from cellmap_data.dataset.request import Request
 from cellmap_data.errors import StoreError, message
 from cellmap_data.image import StoredAxes, StoredImage
-from cellmap_data.spatial import AXES, Box, Grid, PatchSpec, Source, sampling_grid
+from cellmap_data.spatial import AXES, Box, PatchSpec, Positions, Source, sampling_grid
 from cellmap_data.storage import ArrayInfo, is_remote
 
 _AT_ONCE = 8
@@ -34,7 +34,7 @@ class Layout:
         What is asked of all of them, each different request once.
     patches : tuple of PatchSpec
         The different patches among these.
-    grid : Grid
+    grid : Positions
         The positions.
     """
 
@@ -42,7 +42,7 @@ class Layout:
     targets: tuple[dict[str, StoredImage], ...]
     sources: tuple[Source, ...]
     patches: tuple[PatchSpec, ...]
-    grid: Grid
+    grid: Positions
 
     @classmethod
     def of(cls, request: Request, readers: Readers) -> Layout:

@@ -18,13 +18,14 @@ from cellmap_data.spatial.frame import (
     nearest_voxel,
     same_voxel_size,
 )
-from cellmap_data.spatial.grid import Grid, sampling_grid
+from cellmap_data.spatial.grid import Grid, Positions, sampling_grid
 from cellmap_data.spatial.lattice import Lattice, PatchSpec, Source, choose_level
 from cellmap_data.spatial.motion import Matrix, Motion, Warp
 from cellmap_data.spatial.planning import plan_read
 from cellmap_data.spatial.plans import AveragePlan, CopyPlan, ReadPlan, ResamplePlan
 from cellmap_data.spatial.resampling import resample
 from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatial_table
+from cellmap_data.spatial.tiles import Tiles
 from cellmap_data.spatial.tiling import Blocks, Tiling
 from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
 
@@ -45,6 +46,7 @@ __all__ = [
     "Mirror",
     "Motion",
     "PatchSpec",
+    "Positions",
     "ReadPlan",
     "ResamplePlan",
     "Rotate",
@@ -52,6 +54,7 @@ __all__ = [
     "Source",
     "SpatialTransform",
     "SpatialTransforms",
+    "Tiles",
     "Tiling",
     "TransformTable",
     "Transpose",

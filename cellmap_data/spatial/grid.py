@@ -5,11 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import TOLERANCE, Box, Shape, Vec, nearest_voxel, round_down, round_up
 from cellmap_data.spatial.lattice import Source
 from cellmap_data.spatial.tiling import Tiling, number_of, place_of
+
+
+class Positions(Protocol):
+    """Centres by number, in C order over a box of places: a grid, or what lies less evenly."""
+
+    @property
+    def counts(self) -> Shape:
+        """Positions per axis; a zero means that there is none at all."""
+
+    @property
+    def size(self) -> int:
+        """The number of positions, of any magnitude."""
+
+    @property
+    def sampling_box(self) -> Box | None:
+        """The closed box of the centres, nm; None when there is none."""
+
+    def centre(self, i: int) -> Vec:
+        """The centre of position ``i`` in nm; IndexError where there is none."""
+
+    def tiles(self, extent: Vec) -> Tiling:
+        """The positions at which patches of ``extent`` (nm) lie side by side."""
 
 
 @dataclass(frozen=True, slots=True)
