@@ -13,6 +13,7 @@ _HOMES = {
     "CellMapDataLoader": "cellmap_data.dataloader",
     "CellMapDataSplit": "cellmap_data.datasplit",
     "CellMapDataset": "cellmap_data.dataset",
+    "CellMapDatasetWriter": "cellmap_data.dataset_writer",
     "CellMapImage": "cellmap_data.image",
     "CellMapMultiDataset": "cellmap_data.multidataset",
     "CellMapSubset": "cellmap_data.subdataset",
@@ -27,6 +28,7 @@ __all__ = [
     "CellMapDataLoader",
     "CellMapDataSplit",
     "CellMapDataset",
+    "CellMapDatasetWriter",
     "CellMapImage",
     "CellMapMultiDataset",
     "CellMapSubset",
@@ -41,6 +43,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cellmap_data.dataloader import CellMapDataLoader
     from cellmap_data.dataset import CellMapDataset
+    from cellmap_data.dataset_writer import CellMapDatasetWriter
     from cellmap_data.datasplit import CellMapDataSplit
     from cellmap_data.empty_image import EmptyImage
     from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader

@@ -19,6 +19,7 @@
         ├── SampleMismatchError (ValueError)  the samples of one batch do not fit together
         ├── ExhaustedError (LookupError)    everything that was asked for has been handed over
         ├── ReadTimeoutError (TimeoutError) what was waited for did not come in time
+        ├── PredictionError                 a region could not be predicted and written; the message names it
         ├── WorkerDiedError                 a worker process ended while batches were expected of it
         ├── ShardedTwiceError               two parties split the same sequence over ranks
         └── StaleIteratorError              a newer iterator of the same loader took over
@@ -51,6 +52,7 @@ __all__ = [
     "OutputExistsError",
     "PluginError",
     "PluginRegistrationError",
+    "PredictionError",
     "ReadTimeoutError",
     "SampleError",
     "SampleMismatchError",
@@ -206,6 +208,10 @@ class ExhaustedError(LoaderError, LookupError):
 
 class ReadTimeoutError(LoaderError, TimeoutError):
     """What was waited for did not come in time."""
+
+
+class PredictionError(LoaderError):
+    """A region could not be predicted and written; the message names it."""
 
 
 class WorkerDiedError(LoaderError):
