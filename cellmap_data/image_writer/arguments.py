@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.image_writer.conversion import Conversion, check_conversion
+from cellmap_data.image_writer.conversion import Conversion, check_conversion, converted
+from cellmap_data.image_writer.group import OutputGroup
 from cellmap_data.image_writer.layout import AxisOrder, OutputLayout
 from cellmap_data.image_writer.output import Output
 from cellmap_data.spatial import Box, Lattice
@@ -57,18 +58,21 @@ def parse_output(
                 got=f"write_voxel_shape {block}, chunk_shape {chunk}, levels {levels}, scale_level {number}",
             )
         )
+    stored = _dtype(dtype)
     layout = OutputLayout(
         axes=axes.stored,
         lattice=_lattice(axes, scale, bounding_box, origin),
         block=block,
         chunk=chunk,
         channels=_count(channels),
-        dtype=_dtype(dtype),
-        fill_value=fill_value,
+        dtype=stored,
+        fill_value=converted(np.asarray(fill_value), stored, "exact").item(),
         conversion=conversion,
         version=ngff,
     )
-    return Output(path, number, name, layout, levels, context)
+    names = () if channels is None or isinstance(channels, int) else tuple(map(str, channels))
+    group = OutputGroup(path, name, ngff, layout.stored_axes, names, context)
+    return Output(group, number, layout, levels)
 
 
 def _lattice(
@@ -103,9 +107,13 @@ def _count(channels: int | Sequence[str] | None) -> int | None:
 
 def _dtype(dtype: Any) -> np.dtype[Any]:
     """A type of numbers by any name that numpy or torch has for it, in the byte order of this machine."""
+    name = str(dtype)
     try:
-        return np.dtype(str(dtype).removeprefix("torch.") if "torch." in str(dtype) else dtype).newbyteorder(
-            "="
-        )
+        found = np.dtype(name.removeprefix("torch.") if name.startswith("torch.") else dtype)
     except TypeError as error:
         raise ConfigurationError(message("There is no such type of numbers.", got=repr(dtype))) from error
+    if found.kind not in "biuf":
+        raise ConfigurationError(
+            message("Only numbers can be stored.", expected="bool, integers or floats", got=found)
+        )
+    return found.newbyteorder("=")

@@ -6,15 +6,15 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import ConfigurationError, OutputExistsError, StoreError, message
-from cellmap_data.storage import Objects, Stored, join, wait_for
+from cellmap_data.storage import Objects, Stored, join, remove_all
 
 _PATIENCE = 60.0  # seconds without a sign of life, after which a maker is taken for dead
-_BEAT = 2.0
 _POLL = 0.05
 
 
@@ -38,6 +38,8 @@ class Claim:
         What the output is to be, in the words of JSON; who joins or resumes must want the same.
     resume, overwrite : bool
         What to do with an output of another run.
+    context : object, optional
+        How to reach the store.
     """
 
     objects: Objects
@@ -46,8 +48,11 @@ class Claim:
     job: Mapping[str, Any]
     resume: bool
     overwrite: bool
+    context: Any = None
 
-    def take(self, exists: Callable[[], bool], make: Callable[[], None]) -> None:
+    def take(
+        self, exists: Callable[[], bool], make: Callable[[], None], adopt: Callable[[], None] | None = None
+    ) -> None:
         """Come back when the output is there and belongs to this run.
 
         Parameters
@@ -56,6 +61,8 @@ class Claim:
             Whether there is an output that has no claim on it.
         make : callable
             Makes the output, in a place from which everything else was removed. Called by one process.
+        adopt : callable, optional
+            Called before an output is resumed that has no claim on it.
 
         Raises
         ------
@@ -70,34 +77,53 @@ class Claim:
         while True:
             found = self.objects.read(self.name)
             claim = self._parse(found)
-            ready, mine = bool(claim.get("ready")), claim.get("run_id") == self.run_id
-            if mine and ready:
-                return self._compare(claim)
-            if mine and time.monotonic() - since < _PATIENCE:
+            if claim.get("run_id") == self.run_id:
+                if claim.get("ready"):
+                    return self._compare(claim)
                 if found.generation != seen:
                     seen, since = found.generation, time.monotonic()
-                time.sleep(_POLL)
-                continue
-            if not mine:
-                present = bool(claim) or exists()
-                if present and not (self.resume or self.overwrite):
-                    raise _there_already(self.objects.uri)
-                if present and self.resume and (ready or not claim):
-                    self._compare(claim)
-                    if self.objects.replace(self.name, self._text(ready=True), found.generation):
-                        return None
+                if time.monotonic() - since < _PATIENCE:
+                    time.sleep(_POLL)
                     continue
-            if self.objects.replace(self.name, self._text(ready=False), found.generation):
-                return self._make(make)
+                ready = False  # who was to make it is dead
+            else:
+                try:
+                    ready = self._goes_on(claim, exists, adopt)
+                except (ConfigurationError, OutputExistsError):
+                    if self.objects.read(self.name).generation == found.generation:
+                        raise
+                    continue  # what is in the way may be what another process of this run has just made
+            if self.objects.replace(self.name, self._text(ready=ready), found.generation):
+                return None if ready else self._make(make)
+
+    def _goes_on(
+        self, claim: Mapping[str, Any], exists: Callable[[], bool], adopt: Callable[[], None] | None
+    ) -> bool:
+        """Whether what is there is the output, and nothing is to be made; an error if it is in the way."""
+        if not claim and not exists():
+            return False
+        if not (self.resume or self.overwrite):
+            raise _there_already(self.objects.uri)
+        if self.overwrite or (claim and not claim.get("ready")):
+            return False
+        if claim or adopt is None:
+            self._compare(claim)
+        else:
+            adopt()
+        return True
 
     def _make(self, make: Callable[[], None]) -> None:
-        for removal in self.objects.clear(self.name):
-            while not wait_for(removal, self.objects.uri, _BEAT):
-                self._beat(ready=False)
-        make()
-        self._beat(ready=True)
+        made = False
+        try:
+            remove_all(self.objects.uri, self.context, keep=self.name, alive=lambda: self._state(ready=False))
+            make()
+            made = True
+        finally:
+            if not made:
+                self._give_up()
+        self._state(ready=True)
 
-    def _beat(self, *, ready: bool) -> None:
+    def _state(self, *, ready: bool) -> None:
         """Say that this process is alive, or done; error if another one took over."""
         found = self.objects.read(self.name)
         if self._parse(found).get("run_id") != self.run_id or not self.objects.replace(
@@ -112,6 +138,13 @@ class Claim:
                     hint="give the processes of one job the same run_id, and each job its own output",
                 )
             )
+
+    def _give_up(self) -> None:
+        """Take the claim back, so that others need not wait; the error that is on its way counts."""
+        with suppress(StoreError):
+            found = self.objects.read(self.name)
+            if self._parse(found).get("run_id") == self.run_id:
+                self.objects.replace(self.name, None, found.generation)
 
     def _compare(self, claim: Mapping[str, Any]) -> None:
         found = claim.get("job", self.job)

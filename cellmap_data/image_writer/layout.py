@@ -54,12 +54,6 @@ class OutputLayout:
     version: str
 
     def __post_init__(self) -> None:
-        if self.dtype.kind not in "biuf":
-            rule = "Only numbers can be stored."
-            raise ConfigurationError(message(rule, expected="bool, integers or floats", got=self.dtype))
-        self._check_chunks()
-
-    def _check_chunks(self) -> None:
         fits = all(b % c == 0 for b, c in zip(self.block, self.chunk, strict=True))
         if not fits or (self.chunk != self.block and self.zarr_format == 2):
             raise ConfigurationError(

@@ -89,7 +89,7 @@ class Ledger:
         """
         check_intent(uri, resume=resume, overwrite=overwrite)
         objects = Objects(uri, context)
-        claim = Claim(objects, _CLAIM, run_id or uuid.uuid4().hex, dict(job), resume, overwrite)
+        claim = Claim(objects, _CLAIM, run_id or uuid.uuid4().hex, dict(job), resume, overwrite, context)
         claim.take(lambda: _check_only_ours(objects), lambda: None)
         return cls(claim, context)
 
@@ -125,7 +125,7 @@ class Ledger:
             If the store does not take the record. None of the blocks counts as done then, and the ledger
             can be used on.
         """
-        wanted = {int(number) for number in ([numbers] if isinstance(numbers, int) else numbers)}
+        wanted = {int(number) for number in (numbers if isinstance(numbers, Iterable) else [numbers])}
         if min(wanted, default=0) < 0:
             raise ConfigurationError(message("Blocks are numbered from 0.", expected=">= 0", got=min(wanted)))
         with self._lock:
@@ -176,7 +176,7 @@ def _join(cls: type[Ledger], uri: str, job: Mapping[str, Any], run_id: str, cont
 def _check_only_ours(objects: Objects) -> bool:
     """Whether there are records without a claim on them; an error if there is anything else."""
     names = objects.names()
-    foreign = [name for name in names if not name.startswith(_DONE)]
+    foreign = [name for name in names if name != _CLAIM and not name.startswith(_DONE)]
     if foreign:
         raise ConfigurationError(
             message(

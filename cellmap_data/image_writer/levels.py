@@ -58,11 +58,11 @@ def write_levels(output: Output, finest: ZarrWriter, downsampling: Downsampling)
     StoreError
         If the store fails; the levels are not listed then.
     """
-    output.remove_coarser(unlisted=True)
+    output.group.remove(output.coarser)
     layouts, source, layout = [], finest, output.layout
-    for step in range(1, output.levels):
+    for path in output.coarser:
         finer, layout = layout, layout.halved()
-        uri = join(output.group, output.path(step))
+        uri = join(output.group.uri, path)
         target = ZarrWriter(uri, layout.array, output.context, create=True)
         _write_level(source, finer, target, layout, downsampling)
         layouts.append(layout)

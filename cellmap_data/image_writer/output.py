@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cellmap_data.config import raise_faults
-from cellmap_data.errors import ConfigurationError, OutputExistsError, StoreNotFoundError, message
+from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.claim import Claim
+from cellmap_data.image_writer.group import OutputGroup
 from cellmap_data.image_writer.layout import OutputLayout
-from cellmap_data.ngff import listed_paths, with_levels
-from cellmap_data.storage import (
-    Objects,
-    ZarrWriter,
-    change_attributes,
-    forget_cached_chunks,
-    join,
-    make_group,
-    make_groups,
-    node_at,
-    read_attributes,
-    wait_for,
-)
+from cellmap_data.storage import Objects, ZarrWriter, join, node_at
 
 RECORDS = ".cellmap-data"
 """The folder in an array in which this package notes whose output it is; zarr looks at chunks alone."""
 
 _CLAIM = f"{RECORDS}/run.json"
-_GROUP_FILES = {2: (".zattrs", ".zgroup", ".zmetadata"), 3: ("zarr.json",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +26,35 @@ class Output:
 
     Attributes
     ----------
-    group : str
-        Path of the group.
+    group : OutputGroup
+        Its group.
     number : int
         Of the level, which is stored at ``s<number>``.
-    name : str
-        Of the volume.
     layout : OutputLayout
         What is stored.
     levels : int
         How many levels there will be, this one and coarser ones.
-    context : object
-        How to reach the store.
     """
 
-    group: str
+    group: OutputGroup
     number: int
-    name: str
     layout: OutputLayout
     levels: int
-    context: Any
 
     @property
     def uri(self) -> str:
         """Path of the array."""
-        return join(self.group, self.path(0))
+        return join(self.group.uri, self.path(0))
+
+    @property
+    def context(self) -> Any:
+        """How to reach the store."""
+        return self.group.context
+
+    @property
+    def coarser(self) -> list[str]:
+        """The paths of the coarser levels that are to be written."""
+        return [self.path(step) for step in range(1, self.levels)]
 
     def path(self, step: int) -> str:
         """Path within the group of the level that is so many steps coarser."""
@@ -80,142 +72,77 @@ class Output:
         StoreError
             If the store fails.
         """
-        self._check_group(overwrite=overwrite, resume=resume)
-        claim = Claim(Objects(self.uri, self.context), _CLAIM, run_id, self.layout.job, resume, overwrite)
-        claim.take(self._exists, self._make)
+        replaced = self.group.coarser_than(self.number) if overwrite else []
+        self.group.check([self.path(0), *replaced], may_change=overwrite)
+        objects = Objects(self.uri, self.context)
+        claim = Claim(objects, _CLAIM, run_id, self.layout.job, resume, overwrite, self.context)
+        claim.take(self._exists, partial(self._make, replaced), self._adopt)
         writer = ZarrWriter(self.uri, self.layout.array, self.context)
         self._compare(writer)
         return writer
 
     def list_levels(self, layouts: Sequence[OutputLayout]) -> None:
         """Put the coarser levels, which are written by now, into the metadata."""
-        levels = [layout.level(self.path(step)) for step, layout in enumerate(layouts, start=1)]
-        self._change(levels, [])
-
-    def remove_coarser(self, *, unlisted: bool) -> None:
-        """Take levels coarser than this one out of the metadata, then remove their arrays.
-
-        All that are listed; with ``unlisted`` also those that are to be written, if a run was killed before
-        it listed them.
-        """
-        paths = self._coarser()
-        self._change([], paths)
-        planned = [self.path(step) for step in range(1, self.levels)] if unlisted else []
-        for path in dict.fromkeys([*paths, *planned]):
-            uri = join(self.group, path)
-            if node_at(uri, self.context)[1] == "array":
-                for removal in Objects(uri, self.context).clear(""):
-                    while not wait_for(removal, uri, 60):
-                        pass
-                forget_cached_chunks()
+        self.group.change([layout.level(path) for path, layout in zip(self.coarser, layouts, strict=True)])
 
     def _exists(self) -> bool:
+        """Whether there is anything that would have to be removed or gone on with.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is something that may not be removed.
+        """
         _, kind = node_at(self.uri, self.context)
-        foreign = kind == "group"
-        if not kind:
-            names = Objects(self.uri, self.context).names()
-            foreign = any(not name.startswith(f"{RECORDS}/") for name in names)
+        foreign = "a zarr group" if kind == "group" else ""
+        if not kind and any(not name.startswith(f"{RECORDS}/") for name in self._names()):
+            foreign = "files that are not zarr"
         if foreign:
             raise ConfigurationError(
                 message(
                     "Something other than an array is in the place of an output.",
                     place=self.uri,
                     expected="nothing, or a zarr array",
-                    got="a zarr group" if kind else "files that are not zarr",
+                    got=foreign,
                     hint="nothing was changed; write elsewhere, or remove it yourself",
                 )
             )
-        return bool(kind)
-
-    def _make(self) -> None:
-        forget_cached_chunks()  # what was there has been removed
-        zarr_format = self.layout.zarr_format
-        make_groups(self.group, zarr_format, self.context)
-        found, _ = node_at(self.group, self.context)
-        if found not in (0, zarr_format):
-            self._convert_group(found)
-        make_group(self.group, zarr_format, self.context)
-        self.remove_coarser(unlisted=True)
-        ZarrWriter(self.uri, self.layout.array, self.context, create=True)
-        self._change([self.layout.level(self.path(0))], [])
-
-    def _check_group(self, *, overwrite: bool, resume: bool) -> None:
-        """Refuse a group in which the output has no place; nothing was changed before."""
-        found, kind = node_at(self.group, self.context)
-        wrong = ""
-        if kind == "array":
-            wrong = "an array, where a group is expected"
-        elif found not in (0, self.layout.zarr_format):
-            others = set(self._listed()) - {self.path(0), *self._coarser()}
-            if others or not (overwrite or resume):
-                wrong = f"a group of zarr v{found}" + (f" with levels {sorted(others)}" if others else "")
-        if wrong:
-            raise ConfigurationError(
-                message(
-                    "The group cannot take the output.",
-                    place=self.group,
-                    expected=f"nothing, or a group of zarr v{self.layout.zarr_format} "
-                    f"for ngff={self.layout.version!r}",
-                    got=wrong,
-                    hint="nothing was changed; write to another group, or in the version that is there",
-                )
-            )
-        coarser = [self.path(step) for step in range(1, self.levels) if self.path(step) in self._listed()]
-        if coarser and not (overwrite or resume):
-            raise OutputExistsError(
-                message(
-                    "There are coarser levels already.",
-                    place=self.group,
-                    got=", ".join(coarser),
-                    hint="overwrite=True removes them, or write one level",
-                )
-            )
-
-    def _convert_group(self, found: int) -> None:
-        """Put a group that holds nothing but the old output into the other format, with its attributes."""
-        old = read_attributes(self.group, self.context)
-        kept = {key: value for key, value in old.items() if key not in ("ome", "multiscales")}
-        objects = Objects(self.group, self.context)
-        for name in _GROUP_FILES[found]:
-            objects.delete(name)
-        make_group(self.group, self.layout.zarr_format, self.context)
-        change_attributes(self.group, self.layout.zarr_format, lambda new: {**kept, **new}, self.context)
-
-    def _change(self, levels: Sequence[Any], without: Sequence[str]) -> None:
-        layout = self.layout
-        change_attributes(
-            self.group,
-            layout.zarr_format,
-            lambda old: with_levels(old, layout.version, self.name, layout.stored_axes, levels, without),
-            self.context,
+        return bool(kind) or any(
+            node_at(join(self.group.uri, path), self.context)[0] for path in self.coarser
         )
 
-    def _listed(self) -> list[str]:
-        try:
-            return listed_paths(read_attributes(self.group, self.context))
-        except StoreNotFoundError:
-            return []
+    def _names(self) -> list[str]:
+        return Objects(self.uri, self.context).names()
 
-    def _coarser(self) -> list[str]:
-        numbers = {path: re.fullmatch(r"s(\d+)", path) for path in self._listed()}
-        return [path for path, match in numbers.items() if match and int(match[1]) > self.number]
+    def _make(self, replaced: Sequence[str]) -> None:
+        """Make the array, where the claim has removed what was there, and list it."""
+        self.group.make([self.path(0), *replaced])
+        self.group.remove([*replaced, *self.coarser])
+        ZarrWriter(self.uri, self.layout.array, self.context, create=True)
+        self.group.change([self.layout.level(self.path(0))])
+
+    def _adopt(self) -> None:
+        """Go on with an array that somebody else has made, if it lies where this one is to lie."""
+        found, wanted = self.group.find(self.path(0)), self.layout.level(self.path(0))
+        if found is None:
+            self.group.change([wanted])
+            return
+        names = ("voxel size", "translation")
+        pairs = zip(names, (wanted.scale, wanted.translation), (found.scale, found.translation), strict=True)
+        slack = [size * 1e-3 for size in wanted.scale]
+        self._raise(
+            f"{name}: expected {list(want)}, got {list(got)}"
+            for name, want, got in pairs
+            if len(want) != len(got) or any(abs(a - b) > e for a, b, e in zip(want, got, slack, strict=True))
+        )
 
     def _compare(self, writer: ZarrWriter) -> None:
         """Check that the array is what was asked for: others than this package may have made it."""
-        found, wanted = writer.description, _description(self.layout)
-        faults = [
+        found, wanted = writer.description, self.layout.array.description
+        self._raise(
             f"{key}: expected {wanted[key]}, got {found[key]}" for key in wanted if wanted[key] != found[key]
-        ]
+        )
+
+    def _raise(self, faults: Any) -> None:
         rule = "The array that is there is another one than the one that is to be written."
-        raise_faults(ConfigurationError, rule, faults, place=self.uri)
-
-
-def _description(layout: OutputLayout) -> dict[str, Any]:
-    array = layout.array
-    return {
-        "shape": list(array.shape),
-        "dtype": array.dtype.name,
-        "chunks written at once": list(array.block),
-        "chunks": list(array.chunk),
-        "fill_value": str(array.dtype.type(array.fill_value).item()),
-    }
+        raise_faults(ConfigurationError, rule, list(faults), place=self.uri)

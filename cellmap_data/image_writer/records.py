@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from cellmap_data.errors import StoreError, message
 from cellmap_data.storage import Objects, is_remote, local_path, writing_failed
 
 _FAN = 8  # objects of about one size that are put together
@@ -54,7 +55,12 @@ class FileRecords:
         """The content of all files."""
         if self._folder.is_dir():
             for path in sorted(self._folder.iterdir()):
-                yield path.read_bytes()
+                try:
+                    yield path.read_bytes()
+                except OSError as error:
+                    raise StoreError(
+                        message("A ledger cannot be read.", place=str(path), got=error)
+                    ) from error
 
     def close(self) -> None:
         """Close the file; the next record opens another one."""

@@ -31,6 +31,8 @@ def with_levels(
     axes: Sequence[Axis],
     levels: Sequence[Level],
     without: Sequence[str] = (),
+    *,
+    channels: Sequence[str] = (),
 ) -> Attributes:
     """The attributes of a group with levels put into its multiscale, or with a new multiscale of them.
 
@@ -50,6 +52,8 @@ def with_levels(
         What to put in; a level of the same path is replaced.
     without : sequence of str
         Paths of levels to leave out.
+    channels : sequence of str
+        Names of the channels, for viewers.
 
     Returns
     -------
@@ -59,16 +63,19 @@ def with_levels(
     Raises
     ------
     ConfigurationError
-        If the multiscale that is there has other axes.
+        If the multiscale that is there has other axes, or moves all its levels.
     """
     holder = dict(attributes.get("ome", {})) if version == "0.5" else dict(attributes)
     multiscales = list(holder.get("multiscales") or [{}])
-    multiscale, listed = dict(multiscales[0]), [_axis(axis) for axis in axes]
-    _check_axes(multiscale.get("axes", listed), listed)
     gone = {*without, *(level.path for level in levels)}
-    kept = [entry for entry in multiscale.get("datasets", []) if entry.get("path") not in gone]
+    kept = [entry for entry in multiscales[0].get("datasets", []) if entry.get("path") not in gone]
+    old = dict(multiscales[0]) if kept else {}
+    listed = [_axis(axis) for axis in axes]
+    if levels:
+        _check(old, listed)
     datasets = sorted([*kept, *map(_dataset, levels)], key=_size)
-    multiscale = {"name": name, **multiscale, "axes": listed, "datasets": datasets}
+    multiscale = {"name": name, "axes": listed, **old, "datasets": datasets}
+    holder |= {"omero": {"channels": [_channel(label) for label in channels]}} if channels else {}
     if version == "0.5":
         holder |= {"version": version, "multiscales": [multiscale, *multiscales[1:]]}
         return {**attributes, "ome": holder}
@@ -103,15 +110,27 @@ def _size(entry: Mapping[str, Any]) -> list[float]:
     return list(steps[0].get("scale") or [])
 
 
-def _check_axes(found: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]]) -> None:
-    if [(axis.get("name"), axis.get("unit")) for axis in found] != [
-        (axis.get("name"), axis.get("unit")) for axis in wanted
-    ]:
+def _channel(label: str) -> dict[str, Any]:
+    window = {"min": 0.0, "max": 1.0, "start": 0.0, "end": 1.0}
+    return {"label": label, "color": "FFFFFF", "active": True, "window": window}
+
+
+def _check(multiscale: Mapping[str, Any], axes: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to put levels beside others that lie elsewhere than their own transformations say."""
+    found = multiscale.get("axes", axes)
+    names = [[(axis.get("name"), axis.get("unit")) for axis in some] for some in (found, axes)]
+    common = multiscale.get("coordinateTransformations") or []
+    moving = [
+        step
+        for step in common
+        if any(n != 1 for n in step.get("scale", [])) or any(step.get("translation", []))
+    ]
+    if names[0] != names[1] or moving:
         raise ConfigurationError(
             message(
-                "All levels of a volume have the same axes, in nanometres where we write.",
-                expected=wanted,
-                got=list(found),
+                "The levels of a volume have the same axes, in nm, and nothing moves all of them.",
+                expected=list(axes),
+                got=moving or list(found),
                 hint="write to another group",
             )
         )

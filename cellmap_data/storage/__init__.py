@@ -3,7 +3,6 @@
 from cellmap_data.storage.access import is_remote, key_value_store, local_path
 from cellmap_data.storage.cache import (
     cache_budget,
-    forget_cached_chunks,
     live_reader,
     set_cache_budget,
     shared_context,
@@ -15,9 +14,10 @@ from cellmap_data.storage.hierarchy import change_attributes, make_group, make_g
 from cellmap_data.storage.listing import Folders
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info, read_attributes
 from cellmap_data.storage.meter import take_counts
-from cellmap_data.storage.objects import Objects, Stored, wait_for
+from cellmap_data.storage.objects import Objects, Stored
 from cellmap_data.storage.opening import OpenArray, describe_array, describe_group, open_array
 from cellmap_data.storage.reader import ArrayReader, Box, GroupReader, Pending
+from cellmap_data.storage.removal import remove_all
 from cellmap_data.storage.writing import ArrayLayout, ZarrWriter
 from cellmap_data.storage.zarr import ZarrReader
 
@@ -39,7 +39,6 @@ __all__ = [
     "describe_array",
     "describe_group",
     "fingerprint",
-    "forget_cached_chunks",
     "is_remote",
     "join",
     "key_value_store",
@@ -52,9 +51,9 @@ __all__ = [
     "read_array_info",
     "read_attributes",
     "read_documents",
+    "remove_all",
     "set_cache_budget",
     "shared_context",
     "take_counts",
-    "wait_for",
     "writing_failed",
 ]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorstore as ts
 
-from cellmap_data.errors import CellMapDataError, StoreError, message
+from cellmap_data.errors import CellMapDataError
 from cellmap_data.storage.access import key_value_store
 from cellmap_data.storage.failures import FAILURES, writing_failed
 from cellmap_data.storage.files import join
@@ -70,8 +70,8 @@ class Objects:
         """Put an object there, whatever was there before."""
         self._write(name, content, None)
 
-    def replace(self, name: str, content: bytes, generation: bytes) -> bool:
-        """Put an object there if what is there is still what :meth:`read` gave, nothing or something.
+    def replace(self, name: str, content: bytes | None, generation: bytes) -> bool:
+        """Put an object there, or remove it, if what is there is still what :meth:`read` gave.
 
         Returns
         -------
@@ -92,9 +92,9 @@ class Objects:
             raise store_error(self.uri, error) from error
         return sorted(name.decode() for name in found)
 
-    def clear(self, keep: str) -> list[ts.Future[None]]:
-        """Start to remove everything below the path but the object ``keep``; returns at once."""
-        ranges = [ts.KvStore.KeyRange("", keep), ts.KvStore.KeyRange(f"{keep}\0", "")]
+    def removals(self, keep: str = "") -> list[ts.Future[None]]:
+        """Start to remove everything below the path, but for the object ``keep``; returns at once."""
+        ranges = [ts.KvStore.KeyRange("", keep), ts.KvStore.KeyRange(f"{keep}\0" if keep else "", "")]
         return [self._store.delete_range(names) for names in ranges]
 
     def _write(self, name: str, content: bytes | None, generation: bytes | None) -> bytes:
@@ -103,20 +103,3 @@ class Objects:
         except FAILURES as error:
             raise writing_failed(join(self.uri, name), error) from error
         return stamp.generation  # empty where the object was another
-
-
-def wait_for(future: ts.Future[None], uri: str, seconds: float) -> bool:
-    """Whether something that was started is done within so many seconds.
-
-    Raises
-    ------
-    StoreError
-        If it failed.
-    """
-    try:
-        future.result(timeout=seconds)
-    except TimeoutError:
-        return False
-    except FAILURES as error:
-        raise StoreError(message("A store does not let go of data.", place=uri, got=error)) from error
-    return True

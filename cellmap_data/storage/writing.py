@@ -54,6 +54,17 @@ class ArrayLayout:
         """What the array says about itself, as the format has it."""
         return self._v2() if self.zarr_format == 2 else self._v3()
 
+    @property
+    def description(self) -> dict[str, Any]:
+        """What must be equal for somebody else to go on writing the array."""
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype.name,
+            "chunks written at once": list(self.block),
+            "chunks": list(self.chunk),
+            "fill_value": str(self.dtype.type(self.fill_value).item()),
+        }
+
     def _v2(self) -> dict[str, Any]:
         return {
             "zarr_format": 2,
@@ -164,7 +175,7 @@ class ZarrWriter:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What must be equal for somebody else to go on writing it."""
+        """What the array is, in the words of :attr:`ArrayLayout.description`."""
         layout, fill = self.store.chunk_layout, self.store.fill_value
         return {
             "shape": list(self.store.shape),
