@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cellmap_data.dataloader import CellMapDataLoader, HookRelay
-from cellmap_data.dataloader.loader import SamplerLike
+from cellmap_data.dataloader.choice import SamplerLike
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import ConfigurationError, PluginError, message
 from cellmap_data.plugins import FailurePolicy, PluginManager, PluginRelay, build_manager

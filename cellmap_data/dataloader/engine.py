@@ -1,30 +1,28 @@
 """The joint between hooks, memory and a stock DataLoader.
 
-``Engine.torch_loader`` is a DataLoader without workers. Its batch sampler yields tickets, its dataset returns
-them untouched, and its collate function exchanges a ticket for the batch: that is the one place that every
-way of iterating passes exactly once, in the consumer's thread, whatever a training framework wraps around
-it. Tickets may be dropped, cut or made up by foreign code on the way; one that is not recognised is read on
-the spot.
+In front of it stands a DataLoader without workers, ``front.TicketLoader``. Its batch sampler yields tickets,
+its dataset returns them untouched, and its collate function exchanges a ticket for the batch: that is the one
+place that every way of iterating passes exactly once, in the consumer's thread, whatever a training framework
+wraps around it. Tickets may be dropped, cut or made up by foreign code on the way; one that is not recognised
+is read on the spot.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from torch.utils.data import DataLoader
 
 from cellmap_data.dataloader.delivery import Delivery
 from cellmap_data.dataloader.profiling import profiled
 from cellmap_data.dataloader.reading import BatchReader, fields_of
 from cellmap_data.dataloader.report import Report
 from cellmap_data.dataloader.run import Run
-from cellmap_data.dataloader.schedule import Clock, Schedule, Ticket
+from cellmap_data.dataloader.schedule import Schedule, Ticket
 from cellmap_data.dataloader.sources import LocalSource, Source
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import SkippedWarning
-from cellmap_data.sampler import Draw, SampleIndex
+from cellmap_data.sampler import Clock, Draw, SampleIndex
 
 
 class Engine:
@@ -66,21 +64,11 @@ class Engine:
         self.schedule = schedule
         self.report = Report(num_workers)
 
-    def torch_loader(self, batch_size: int | None, drop_last: bool) -> DataLoader[Any]:
-        """The stock DataLoader; it keeps the engine alive, not the other way round."""
-        return DataLoader(
-            TicketDataset(self._reader.dataset),  # type: ignore[arg-type]
-            batch_sampler=Tickets(self, batch_size, drop_last),
-            collate_fn=self.exchange,
-        )
-
-    def begin(self) -> Run:
-        """A new run; the one before it is closed."""
+    def begin(self, split: bool) -> Run:
+        """A new run over this rank's share of the epoch, or all of it; the run before is closed."""
         self.end()
-        seed, epoch = self._clock.seed, self._clock.epoch
-        self._clock.epoch += 1
-        batches, sharded = self.schedule.batches(seed, epoch), self.schedule.world_size > 1
-        self._run = Run(self._owner(), self._hooks, self._source, self.report, batches, epoch, sharded)
+        share = self.schedule.share(split)
+        self._run = Run(self._owner(), self._hooks, self._source, self.report, share, self._clock)
         return self._run
 
     def end(self) -> None:
@@ -123,7 +111,7 @@ class Engine:
         return batch
 
     def _planned(self, indices: Sequence[int]) -> Ticket:
-        seed, epoch = self._clock.seed, self._clock.epoch
+        seed, epoch = self._clock.seed, self._clock.coming.epoch
         return [i if isinstance(i, SampleIndex) else SampleIndex(i, Draw(seed, epoch, i)) for i in indices]
 
     def _transform(self, delivery: Delivery) -> Any:
@@ -143,39 +131,3 @@ def _end_after(error: BaseException, run: Run) -> None:
         run.end()
     except SkippedWarning as warning:  # where warnings are errors
         error.add_note(f"{type(warning).__name__}: {warning}")
-
-
-class TicketDataset:
-    """The dataset of the stock DataLoader: it hands tickets on instead of reading them.
-
-    ``dataset`` is the real one, and so is what single indices give.
-    """
-
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.dataset[index]
-
-    def __getitems__(self, ticket: Ticket) -> Ticket:
-        """The ticket itself."""
-        return ticket
-
-
-class Tickets:
-    """The batch sampler of the stock DataLoader: each iteration is a run.
-
-    ``batch_size`` and ``drop_last`` are there for frameworks that ask a batch sampler for them.
-    """
-
-    def __init__(self, engine: Engine, batch_size: int | None, drop_last: bool) -> None:
-        self._engine, self.batch_size, self.drop_last = engine, batch_size, drop_last
-
-    def __iter__(self) -> Iterator[Ticket]:
-        return self._engine.begin().tickets()
-
-    def __len__(self) -> int:
-        return len(self._engine.schedule)

@@ -5,33 +5,28 @@ from __future__ import annotations
 import inspect
 import operator
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, SupportsIndex
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset, Sampler, Subset
+from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from cellmap_data.buffers import BatchSpec
+from cellmap_data.dataloader.choice import SamplerLike, Wishes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.engine import Engine
+from cellmap_data.dataloader.front import TicketLoader
 from cellmap_data.dataloader.options import TorchOptions
 from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.relay import HookRelay, NoPlugins
 from cellmap_data.dataloader.report import Report
-from cellmap_data.dataloader.schedule import (
-    ArithmeticSchedule,
-    Clock,
-    OrderSamplerSchedule,
-    SamplerSchedule,
-    Schedule,
-)
+from cellmap_data.dataloader.schedule import OrderSchedule, Schedule
 from cellmap_data.dataloader.sources import LocalSource, Source
+from cellmap_data.dataloader.state import load_state, saved_state
 from cellmap_data.dataloader.worker_source import WorkerSource
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.sampler import Order, OrderSampler, SequentialOrder, ShuffledOrder
-
-SamplerLike = Sampler[Any] | Iterable[int] | Callable[[], Iterable[int]]
+from cellmap_data.sampler import Clock, RankOptions
 
 
 class CellMapDataLoader:
@@ -66,7 +61,10 @@ class CellMapDataLoader:
     device
         The device of the model. This loader delivers on the CPU; plugins may move batches there.
     iterations_per_epoch
-        Batches of an epoch; None = every position once.
+        Batches of an epoch, on each rank; None = every position once, all ranks together.
+    rank, world_size
+        Which share of an epoch to take. None for those of ``torch.distributed``, if that is initialised when
+        iteration begins. ``world_size=1`` for the whole epoch on every rank, if somebody else splits it.
     **torch_options
         As for ``torch.utils.data.DataLoader``: pin_memory, drop_last, persistent_workers, prefetch_factor,
         timeout, worker_init_fn, multiprocessing_context, collate_fn, batch_sampler, shuffle, generator (as
@@ -97,6 +95,9 @@ class CellMapDataLoader:
         rng: torch.Generator | None = None,
         device: str | torch.device | None = None,
         iterations_per_epoch: int | None = None,
+        *,
+        rank: int | None = None,
+        world_size: int | None = None,
         **torch_options: Any,
     ) -> None:
         if isinstance(dataset, IterableDataset):
@@ -112,6 +113,7 @@ class CellMapDataLoader:
         self.batch_size, self.num_workers, self.is_train = batch_size, num_workers, is_train
         self.weighted_sampler, self.sampler, self.rng = weighted_sampler, sampler, rng
         self.iterations_per_epoch = iterations_per_epoch
+        self._ranks = RankOptions.checked(rank, world_size)
         self._engine: Engine | None = None
         self.device_manager = DeviceManager(device)
         mine = inspect.signature(type(self)).parameters
@@ -131,8 +133,11 @@ class CellMapDataLoader:
         if self._engine is not None:
             self._engine.close()
         schedule = self._schedule()
-        sampled = not isinstance(schedule, ArithmeticSchedule)
-        reader = BatchReader(self.dataset, self.hooks, self.is_train, self._options.collate_fn, sampled)
+        if isinstance(schedule, OrderSchedule):
+            schedule.drive(self._clock)
+        reader = BatchReader(
+            self.dataset, self.hooks, self.is_train, self._options.collate_fn, schedule.sampled
+        )
         local = LocalSource(reader, self._batch_spec(shared=False), self._window())
         this, clock = weakref.ref(self), self._clock
         self._engine = Engine(
@@ -145,7 +150,9 @@ class CellMapDataLoader:
             device_manager=self.device_manager,
             num_workers=self.num_workers,
         )
-        self.loader: DataLoader[Any] = self._engine.torch_loader(self.batch_size, self._options.drop_last)
+        self.loader: DataLoader[Any] = TicketLoader.of(
+            self._engine, self.dataset, self.batch_size, self._options.drop_last
+        )
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.loader)
@@ -184,7 +191,29 @@ class CellMapDataLoader:
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch; each iteration advances it by one."""
-        self._clock.epoch = epoch
+        self._clock.set_epoch(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where training stands: (seed, epoch, k) of the first sample that was not delivered yet.
+
+        Batches read ahead do not count. All ranks save the same; numbers and strings only.
+        """
+        return saved_state(self._clock, self._running.schedule, len(self.dataset))
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next iteration go on where a state was saved; iteration in progress is closed.
+
+        What comes is what would have come, bit for bit, with any number of workers, ranks and samples
+        in a batch. A sampler that is not of this package is iterated up to there, and must yield what it
+        did, in the same batches. What plugins or transforms remember by themselves is not in the state.
+
+        Raises
+        ------
+        ConfigurationError
+            When the state is that of other data or another sampler.
+        """
+        self._running.close()
+        load_state(state, self._clock, self._running.schedule, len(self.dataset))
 
     @property
     def device_manager(self) -> DeviceManager:
@@ -239,55 +268,19 @@ class CellMapDataLoader:
         return WorkerSource(reader, spec, self._clock, self._options.for_workers(self.num_workers))
 
     def _schedule(self) -> Schedule:
-        options, count = self._options, self.iterations_per_epoch
-        given = {"batch_sampler": options.batch_sampler, "sampler": self.sampler, "shuffle": options.shuffle}
-        orders = [name for name, value in given.items() if value is not None]
-        orders += ["weighted_sampler"] if self.weighted_sampler else []
-        if len(orders) > 1:
-            raise ConfigurationError(
-                message(
-                    "the order of samples comes from one place", got=", ".join(orders), expected="one of them"
-                )
-            )
-        if options.batch_sampler is not None:
-            return SamplerSchedule(options.batch_sampler, batched=True, count=count)
-        sampler = self._chosen_sampler()
-        if isinstance(sampler, OrderSampler):
-            return OrderSamplerSchedule(sampler, self.batch_size, options.drop_last, count)
-        if sampler is not None:
-            return SamplerSchedule(sampler, self.batch_size, options.drop_last, count=count)
-        size, (rank, world) = len(self.dataset), _rank()
-        shuffle = self.is_train if options.shuffle is None else options.shuffle
-        if not size and (count or shuffle):
-            raise ConfigurationError(
-                message(
-                    "a loader needs a position to read",
-                    got="a dataset of length 0",
-                    hint="dataset[0] says why; a volume smaller than a patch has a position with pad=True",
-                )
-            )
-
-        def order(seed: int) -> Order:
-            return ShuffledOrder(size, seed) if shuffle else SequentialOrder(size)
-
-        total = size if count is None else count * self.batch_size * world
-        return ArithmeticSchedule(order, total, self.batch_size, options.drop_last, rank, world)
-
-    def _chosen_sampler(self) -> Iterable[int] | None:
-        if not self.weighted_sampler:
-            sampler = self.sampler
-            return sampler() if callable(sampler) and not isinstance(sampler, Iterable) else sampler
-        if not hasattr(self.dataset, "get_weighted_sampler"):
-            raise ConfigurationError(
-                message(
-                    "the dataset does not say how to weight its samples",
-                    expected="a dataset with get_weighted_sampler(batch_size=, rng=)",
-                    got=type(self.dataset).__name__,
-                    hint="pass a sampler, for example torch.utils.data.WeightedRandomSampler",
-                )
-            )
-        weighted: Iterable[int] = self.dataset.get_weighted_sampler(batch_size=self.batch_size, rng=self.rng)
-        return weighted
+        options = self._options
+        wishes = Wishes(
+            self.sampler,
+            options.batch_sampler,
+            self.weighted_sampler,
+            options.shuffle,
+            self.batch_size,
+            options.drop_last,
+            self.iterations_per_epoch,
+            self._ranks,
+            self.rng,
+        )
+        return wishes.schedule(self.dataset, self.is_train)
 
 
 def _seed_of(dataset: Any) -> int | None:
@@ -296,10 +289,3 @@ def _seed_of(dataset: Any) -> int | None:
         dataset = dataset.dataset
     seed: int | None = getattr(dataset, "seed", None)
     return seed
-
-
-def _rank() -> tuple[int, int]:
-    distributed = torch.distributed
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1

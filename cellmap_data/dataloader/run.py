@@ -12,10 +12,11 @@ from cellmap_data.dataloader.profiling import profiled
 from cellmap_data.dataloader.reading import fields_of
 from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.dataloader.report import Report
-from cellmap_data.dataloader.schedule import Ticket
+from cellmap_data.dataloader.sampled import follow
+from cellmap_data.dataloader.schedule import Share, Ticket
 from cellmap_data.dataloader.sources import Source
 from cellmap_data.errors import ShardedTwiceError, StaleIteratorError, message
-from cellmap_data.sampler import SampleIndex
+from cellmap_data.sampler import Clock, SampleIndex
 
 
 class Run:
@@ -27,10 +28,10 @@ class Run:
         What ``pre_epoch`` and ``post_epoch`` are told is the loader; kept alive until the run ends.
     hooks, source, report
         Who is told, who reads, who keeps count.
-    batches
-        The tickets of the epoch.
-    sharded
-        Whether the tickets are one rank's share of the epoch.
+    share
+        What this process takes of the epoch.
+    clock
+        Says where to begin, and is told how far the consumer has come.
     """
 
     def __init__(
@@ -39,13 +40,13 @@ class Run:
         hooks: HookRelay,
         source: Source,
         report: Report,
-        batches: Iterator[Ticket],
-        epoch: int,
-        sharded: bool,
+        share: Share,
+        clock: Clock,
     ) -> None:
-        self.epoch = epoch
         self._owner, self._hooks, self._source, self._report = owner, hooks, source, report
-        self._tickets, self._sharded = _Tickets(batches), sharded
+        self._share, self._clock, self._point = share, clock, clock.begin()
+        self.epoch = self._point.epoch
+        self._tickets = _Tickets(share.batches(clock.seed, self._point), self._point.trail)
         self._wanted: int | None = None
         self._delivered: Any = None
         self._delivered_at = 0.0
@@ -61,6 +62,8 @@ class Run:
                 if self._goes_on():
                     self._settle()
                 number += 1
+            if self._state == "running":
+                self._clock.finish()
         finally:
             self.end()
 
@@ -84,7 +87,9 @@ class Run:
         with profiled("wait"):
             delivery = self._get(number)
         self._wanted = number + 1
-        self._tickets.forget(self._wanted)
+        ticket = self._tickets.forget(self._wanted)
+        if ticket is not None:
+            self._point = self._point._replace(place=self._share.after(ticket), trail=self._tickets.trail)
         self._report.add(delivery, time.perf_counter() - start)
         here = self._hooks.take_account()
         self._report.account.add(here)
@@ -96,13 +101,13 @@ class Run:
     def _get(self, number: int) -> Delivery:
         if self._wanted is None:
             self._source.start(self._tickets.at, number)
-        elif number > self._wanted and self._sharded:
+        elif number > self._wanted and self._share.world_size > 1:
             raise ShardedTwiceError(
                 message(
                     "the batches of this rank were split over ranks once more",
                     expected=f"batch {self._wanted} of this rank",
                     got=f"batch {number}",
-                    hint="let one party split: either this loader or the framework that wraps loader.loader",
+                    hint="let one party split: leave rank and world_size out if a framework does",
                 )
             )
         return self._source.get(number)
@@ -111,6 +116,7 @@ class Run:
         """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""
         self._settle()
         self._delivered, self._delivered_at = batch, time.perf_counter()
+        self._clock.reach(self._point)
         if self._state != "running":
             self._settle()  # nobody will ask for a next one
 
@@ -129,6 +135,8 @@ class Run:
                 self._state, self._owner = "ended", None
             return
         self._state = "ended"
+        if self._share.is_over(self._clock.point.place):
+            self._clock.finish()
         try:
             self._settle()
         finally:
@@ -165,8 +173,8 @@ class Run:
 class _Tickets:
     """The tickets of an epoch, made once and read by two: the iterator, and the source ahead of it."""
 
-    def __init__(self, batches: Iterator[Ticket]) -> None:
-        self._batches = batches
+    def __init__(self, batches: Iterator[Ticket], trail: int) -> None:
+        self._batches, self.trail = batches, trail
         self._known: deque[Ticket] = deque()
         self._first = 0
 
@@ -188,8 +196,11 @@ class _Tickets:
                 return number
         return None
 
-    def forget(self, before: int) -> None:
-        """Drop the tickets below a number."""
+    def forget(self, before: int) -> Ticket | None:
+        """Drop the tickets below a number, and return the last of them; ``trail`` goes on over them all."""
+        ticket = None
         while self._known and self._first < before:
-            self._known.popleft()
+            ticket = self._known.popleft()
+            self.trail = follow(ticket, self.trail)
             self._first += 1
+        return ticket

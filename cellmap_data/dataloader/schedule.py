@@ -3,62 +3,63 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 
-from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.sampler import Draw, Order, OrderSampler, SampleIndex
+from cellmap_data.sampler import (
+    ASK_TORCH,
+    Clock,
+    Draw,
+    Order,
+    OrderSampler,
+    Point,
+    RankOptions,
+    SampleIndex,
+    SequentialOrder,
+    ShuffledOrder,
+)
 
 Ticket = list[SampleIndex]
 
 _BLOCK = 1024
 
 
-class Schedule(Protocol):
-    """What an epoch consists of."""
+class Share(Protocol):
+    """What one process takes of each epoch."""
 
     @property
     def world_size(self) -> int:
         """How many ranks the epoch is split over here; 1 when it is not split, or was before."""
 
     def __len__(self) -> int:
-        """The number of batches."""
+        """The number of batches of an epoch."""
 
-    def batches(self, seed: int, epoch: int) -> Iterator[Ticket]:
-        """The batches in order."""
+    def batches(self, seed: int, begin: Point) -> Iterator[Ticket]:
+        """The batches of an epoch in order, from a point on."""
+
+    def after(self, ticket: Ticket) -> int:
+        """The place, of all ranks, that comes after a batch."""
+
+    def is_over(self, place: int) -> bool:
+        """Whether no batch begins at that place or later; False if only iteration can tell."""
 
 
-class Clock:
-    """Where a loader stands in its random numbers.
-
-    Parameters
-    ----------
-    seed
-        None takes ``torch.initial_seed()`` when the first number is needed.
-
-    Attributes
-    ----------
-    epoch
-        The epoch that begins next.
-    """
-
-    def __init__(self, seed: int | None) -> None:
-        self._seed, self.epoch = seed, 0
+class Schedule(Protocol):
+    """What epochs consist of."""
 
     @property
-    def seed(self) -> int:
-        """The seed, fixed from its first use on."""
-        if self._seed is None:
-            self._seed = torch.initial_seed()
-        return self._seed
+    def sampled(self) -> bool:
+        """Whether a sampler chose the positions; then no others may come in their place."""
+
+    def share(self, split: bool) -> Share:
+        """The share of this rank as things are now; the whole if ``split`` is False."""
 
 
 @dataclass(frozen=True)
-class ArithmeticSchedule:
+class ArithmeticShare:
     """Batches of an order that can be asked for any place; rank r of w takes the places r, r + w, ...
 
     Every rank gets the same number of samples: the last places wrap around to the first, or are dropped
@@ -80,120 +81,106 @@ class ArithmeticSchedule:
     world_size: int = 1
 
     def __len__(self) -> int:
-        if self.drop_last:
-            return self.total // (self.batch_size * self.world_size)
-        return -(-self._samples // self.batch_size)
+        return self._batches_from(0)
 
-    @property
-    def _samples(self) -> int:
-        return -(-self.total // self.world_size)
+    def is_over(self, place: int) -> bool:
+        """Whether no batch begins at that place."""
+        return self._batches_from(place) == 0
 
-    def batches(self, seed: int, epoch: int) -> Iterator[Ticket]:
+    def after(self, ticket: Ticket) -> int:
+        """The place that the next batch of rank 0 begins with."""
+        return min(ticket[-1].draw.k - self.rank + self.world_size, self.total)
+
+    def batches(self, seed: int, begin: Point) -> Iterator[Ticket]:
         """The batches of this rank."""
-        samples = len(self) * self.batch_size if self.drop_last else self._samples
-        return _chunked(self._indices(seed, epoch, samples), self.batch_size)
+        samples = -(-(self.total - begin.place) // self.world_size)
+        if self.drop_last:
+            samples = self._batches_from(begin.place) * self.batch_size
+        return chunked(self._indices(seed, begin, samples), self.batch_size)
 
-    def _indices(self, seed: int, epoch: int, samples: int) -> Iterator[SampleIndex]:
-        order = self.order(seed)
+    def index_at(self, seed: int, epoch: int, place: int) -> SampleIndex:
+        """What stands at a place of an epoch."""
+        places = np.array([place % self.total], np.int64)
+        return SampleIndex(int(self.order(seed).indices(epoch, places)[0]), Draw(seed, epoch, place))
+
+    def _batches_from(self, place: int) -> int:
+        left = max(self.total - place, 0)
+        if self.drop_last:
+            return left // (self.batch_size * self.world_size)
+        return -(-left // (self.batch_size * self.world_size))
+
+    def _indices(self, seed: int, begin: Point, samples: int) -> Iterator[SampleIndex]:
+        order, epoch = self.order(seed), begin.epoch
         for start in range(0, samples, _BLOCK):
             count = np.arange(start, min(start + _BLOCK, samples), dtype=np.int64)
-            places = count * self.world_size + self.rank
+            places = begin.place + count * self.world_size + self.rank
             indices = order.indices(epoch, places % self.total)
             for place, index in zip(places.tolist(), indices.tolist(), strict=True):
                 yield SampleIndex(index, Draw(seed, epoch, place))
 
 
 @dataclass(frozen=True)
-class OrderSamplerSchedule:
-    """Batches of a sampler of ours, by arithmetic on its order; it is asked anew for each epoch.
+class EveryPosition:
+    """Every position of a dataset once, shuffled or in sequence: what a loader does unless told otherwise."""
 
-    Parameters
-    ----------
-    count
-        Batches of an epoch; None = as many as the sampler's ``samples_per_epoch`` make.
-    """
+    samples_per_epoch: int
+    shuffle: bool
+    ranks: RankOptions = ASK_TORCH
 
-    sampler: OrderSampler
-    batch_size: int
-    drop_last: bool = False
-    count: int | None = None
-
-    @property
-    def world_size(self) -> int:
-        """How many ranks share an epoch."""
-        return self.sampler.ranks.now().world_size
-
-    def __len__(self) -> int:
-        return len(self._now())
-
-    def batches(self, seed: int, epoch: int) -> Iterator[Ticket]:
-        """The batches of this rank."""
-        return self._now().batches(seed, epoch)
-
-    def _now(self) -> ArithmeticSchedule:
-        sampler, (rank, world) = self.sampler, self.sampler.ranks.now()
-        total = sampler.samples_per_epoch if self.count is None else self.count * self.batch_size * world
-        return ArithmeticSchedule(sampler.order_for, total, self.batch_size, self.drop_last, rank, world)
+    def order(self, seed: int) -> Order:
+        """The order for a seed."""
+        size = self.samples_per_epoch
+        return ShuffledOrder(size, seed) if self.shuffle else SequentialOrder(size)
 
 
 @dataclass(frozen=True)
-class SamplerSchedule:
-    """Batches of a user's sampler, or a user's batch sampler; taken as already split over ranks.
+class OrderSchedule:
+    """Batches by arithmetic on an order; it is asked anew for each epoch.
 
     Parameters
     ----------
     source
-        Yields indices, or lists of indices with ``batched``.
+        Who gives the order.
     count
-        Batches of an epoch; the source starts again when it ends before. None = as many as it yields.
+        Batches of an epoch on each rank; None = as many as the source's ``samples_per_epoch`` make.
+    ranks
+        Which share to take; None for the source's.
     """
 
-    source: Iterable[Any]
-    batch_size: int = 1
+    source: EveryPosition | OrderSampler
+    batch_size: int
     drop_last: bool = False
-    batched: bool = False
     count: int | None = None
-    world_size: int = 1
+    ranks: RankOptions | None = None
 
-    def __len__(self) -> int:
+    def drive(self, clock: Clock) -> None:
+        """Let a sampler that gives the order stand where its loader does."""
+        if isinstance(self.source, OrderSampler):
+            self.source.clock = clock
+
+    @property
+    def sampled(self) -> bool:
+        """Whether a sampler gives the order."""
+        return isinstance(self.source, OrderSampler)
+
+    def share(self, split: bool) -> ArithmeticShare:
+        """The share of this rank as things are now; the whole if ``split`` is False and no rank was given."""
+        ranks = self.ranks or self.source.ranks
+        rank, world = ranks.now()
+        total = self.source.samples_per_epoch
         if self.count is not None:
-            return self.count
-        if not isinstance(self.source, Sized):
-            raise TypeError(f"{type(self.source).__name__} has no length, so the loader has none either")
-        if self.batched:
-            return len(self.source)
-        return (
-            len(self.source) // self.batch_size if self.drop_last else -(-len(self.source) // self.batch_size)
-        )
+            total = self.count * self.batch_size * world
+        share = (rank, world) if split or ranks.rank is not None else (0, 1)
+        return ArithmeticShare(self.order, total, self.batch_size, self.drop_last, *share)
 
-    def batches(self, seed: int, epoch: int) -> Iterator[Ticket]:
-        """The batches, the k-th index of the epoch carrying draw k."""
-        if hasattr(self.source, "set_epoch"):
-            self.source.set_epoch(epoch)
-        k = itertools.count()
-        items = iter(self.source) if self.count is None else _again_and_again(self.source)
-        batches: Iterator[Ticket]
-        if self.batched:
-            batches = ([SampleIndex(i, Draw(seed, epoch, next(k))) for i in batch] for batch in items)
-        else:
-            batches = _chunked((SampleIndex(i, Draw(seed, epoch, next(k))) for i in items), self.batch_size)
-        for batch in itertools.islice(batches, self.count):
-            if not (self.drop_last and not self.batched and len(batch) < self.batch_size):
-                yield batch
+    def order(self, seed: int) -> Order:
+        """The order, given the loader's seed; a sampler's own comes first."""
+        if isinstance(self.source, OrderSampler) and self.source.seed is not None:
+            seed = self.source.seed
+        return self.source.order(seed)
 
 
-def _chunked(indices: Iterator[SampleIndex], size: int) -> Iterator[Ticket]:
+def chunked(indices: Iterator[SampleIndex], size: int) -> Iterator[Ticket]:
+    """Lists of ``size`` indices, the last perhaps shorter."""
     while chunk := list(itertools.islice(indices, size)):
         yield chunk
-
-
-def _again_and_again(source: Iterable[Any]) -> Iterator[Any]:
-    while True:
-        empty = True
-        for item in source:
-            empty = False
-            yield item
-        if empty:
-            raise ConfigurationError(
-                message("the sampler yields nothing", expected="at least one index for iterations_per_epoch")
-            )

@@ -15,7 +15,6 @@ from cellmap_data.buffers import BatchSpec, SharedMemory, SlotProvider
 from cellmap_data.dataloader.board import Board
 from cellmap_data.dataloader.delivery import Delivery, Place, register
 from cellmap_data.dataloader.reading import BatchReader
-from cellmap_data.dataloader.schedule import Clock
 from cellmap_data.dataloader.sources import Ahead
 from cellmap_data.dataloader.workers import (
     Plan,
@@ -26,6 +25,7 @@ from cellmap_data.dataloader.workers import (
     unchanged,
 )
 from cellmap_data.errors import LoaderError, ReadTimeoutError, WorkerDiedError, message
+from cellmap_data.sampler import Clock
 
 
 class WorkerSource:

@@ -2,18 +2,24 @@
 
 from cellmap_data.sampler.base import OrderSampler
 from cellmap_data.sampler.class_balanced import ClassBalancedSampler
+from cellmap_data.sampler.clock import Clock, Point
 from cellmap_data.sampler.draws import Draw, SampleIndex, Stream, generator_for, replacement
 from cellmap_data.sampler.orders import Order, SequentialOrder, ShuffledOrder
+from cellmap_data.sampler.ranks import ASK_TORCH, RankOptions
 from cellmap_data.sampler.subset import MutableSubsetRandomSampler, SubsetDraw
 from cellmap_data.sampler.uniform import UniformSampler
 from cellmap_data.sampler.weighted import WeightedOrder, WeightedSampler
 
 __all__ = [
+    "ASK_TORCH",
     "ClassBalancedSampler",
+    "Clock",
     "Draw",
     "MutableSubsetRandomSampler",
     "Order",
     "OrderSampler",
+    "Point",
+    "RankOptions",
     "SampleIndex",
     "SequentialOrder",
     "ShuffledOrder",

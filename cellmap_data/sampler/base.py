@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.data import DistributedSampler
 
 from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.sampler.clock import Clock, Point
 from cellmap_data.sampler.orders import Order
 from cellmap_data.sampler.ranks import RankOptions
 
@@ -39,8 +40,8 @@ class OrderSampler(DistributedSampler[int], ABC):
 
     Attributes
     ----------
-    epoch : int
-        The epoch that begins next.
+    clock : Clock
+        Where it stands; a loader that drives it puts its own here.
 
     Raises
     ------
@@ -60,7 +61,7 @@ class OrderSampler(DistributedSampler[int], ABC):
         self.samples_per_epoch = self.checked_count(samples_per_epoch)
         self.seed: int | None = seed  # type: ignore[assignment]
         self.ranks = RankOptions.checked(rank, world_size)
-        self.epoch = 0
+        self.clock = Clock()
 
     @staticmethod
     def checked_count(samples_per_epoch: int) -> int:
@@ -75,24 +76,59 @@ class OrderSampler(DistributedSampler[int], ABC):
     def order(self, seed: int) -> Order:
         """Which index stands at which place, given the seed: a small value that can be pickled."""
 
-    def order_for(self, seed: int) -> Order:
-        """The order for whoever has a seed of its own; the sampler's comes first."""
-        return self.order(seed if self.seed is None else self.seed)
+    def current_order(self) -> Order:
+        """The order for the sampler's own seed, else that of whoever drives it."""
+        return self.order(self.clock.seed if self.seed is None else self.seed)
 
-    def __len__(self) -> int:
-        """The number of indices that this rank gets."""
-        return -(-self.samples_per_epoch // self.ranks.beside_frameworks().world_size)
+    @property
+    def epoch(self) -> int:
+        """The epoch that begins next."""
+        return self.clock.coming.epoch
 
-    def __iter__(self) -> Iterator[int]:
-        order = self.order_for(torch.initial_seed())
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        rank, world = self.ranks.beside_frameworks()
-        share = -(-self.samples_per_epoch // world)
-        for start in range(0, share, _BLOCK):
-            counts = np.arange(start, min(start + _BLOCK, share), dtype=np.int64)
-            places = (counts * world + rank) % self.samples_per_epoch
-            yield from order.indices(epoch, places).tolist()
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self.clock.set_epoch(epoch)
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch."""
-        self.epoch = epoch
+        self.clock.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        """The number of indices that this rank gets in an epoch."""
+        return -(-self.samples_per_epoch // self.ranks.beside_frameworks().world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        return self._indices(self.clock.begin())
+
+    def _indices(self, begun: Point) -> Iterator[int]:
+        order, (rank, world) = self.current_order(), self.ranks.beside_frameworks()
+        total = self.samples_per_epoch
+        for first in range(begun.place, total, world * _BLOCK):
+            places = np.arange(first + rank, min(first + world * _BLOCK, total + rank), world, dtype=np.int64)
+            for place, index in zip(places, order.indices(begun.epoch, places % total).tolist(), strict=True):
+                self.clock.reach(begun._replace(place=int(place) - rank + world))
+                yield index
+        self.clock.finish()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to go on later: (seed, epoch, next k) and which subset, if there is one.
+
+        It counts what was delivered by the loader of this package that drives the sampler, otherwise what was
+        handed out, which foreign loaders with workers ask for ahead.
+        """
+        epoch, place, _ = self.clock.point
+        seed = self.clock.seed if self.seed is None else self.seed
+        return {"seed": seed, "epoch": epoch, "k": place, **self.extra_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; the number of ranks may be another than it was."""
+        self.seed = state["seed"]
+        self.load_extra_state(state)
+        self.clock.go_to(Point(state["epoch"], state["k"]))
+
+    def extra_state(self) -> dict[str, Any]:
+        """What else decides on the order and changes while it is used; numbers and strings."""
+        return {}
+
+    def load_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what :meth:`extra_state` gave; there may be more in ``state``."""

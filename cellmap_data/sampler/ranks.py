@@ -64,3 +64,6 @@ class RankOptions(NamedTuple):
         if self.rank is None and state is not None and state.is_initialized():
             return Ranks()
         return self.now()
+
+
+ASK_TORCH = RankOptions()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
 
@@ -116,6 +116,17 @@ class MutableSubsetRandomSampler(OrderSampler):
         """Choose the subset anew; iteration that has begun goes on with the one before."""
         self.indices = _as_indices(self.indices_generator())
         self.samples_per_epoch = self.checked_count(len(self.indices))
+
+    def extra_state(self) -> dict[str, Any]:
+        """Which subset it is, if :class:`SubsetDraw` drew it; others must be given as they were."""
+        draw = self.indices_generator
+        return {"subset": draw.calls - 1} if isinstance(draw, SubsetDraw) else {}
+
+    def load_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Draw that subset again."""
+        if isinstance(self.indices_generator, SubsetDraw) and "subset" in state:
+            self.indices_generator.calls = state["subset"]
+            self.refresh()
 
     def order(self, seed: int) -> SubsetOrder:
         """The order of the subset for a seed."""

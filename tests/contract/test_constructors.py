@@ -233,12 +233,12 @@ def test_an_empty_image_stands_in_for_an_image() -> None:
 
 @pytest.mark.parametrize("kind", [CellMapDataLoader, EnhancedCellMapDataLoader])
 def test_a_loader_has_what_training_scripts_touch(kind, tmp_path) -> None:
-    """Attributes, the stock DataLoader, refresh after a new sampler, ``to`` and ``collate_fn``."""
+    """Attributes, torch's DataLoader, refresh after a new sampler, ``to`` and ``collate_fn``."""
     dataset = open_crop(tmp_path)
     loader = kind(dataset, CLASSES, 4, 0, is_train=False, device="cpu")
     assert (loader.dataset, loader.classes, loader.batch_size) == (dataset, CLASSES, 4)
     assert (loader.num_workers, loader.is_train, str(loader.device)) == (0, False, "cpu")
-    assert type(loader.loader) is DataLoader
+    assert isinstance(loader.loader, DataLoader)
     assert len(loader) == len(loader.loader) == 32
     assert loader.to("cpu", non_blocking=True) is loader
     assert loader.collate_fn([dataset[1], dataset[2]])["idx"].tolist() == [1, 2]
