@@ -69,11 +69,10 @@ def counting(rows: list[tuple[str, str]]) -> list[list[str]]:
     ] + [[f"pickled: {told['pickled'] / 2**20:.1f} MiB", "-", "-"]]
 
 
-def flat(rows: list[tuple[str, str]], samples: int) -> list[float]:
+def flat(rows: list[tuple[str, str]], samples: int, *flags: str) -> str:
     """MiB of the process at ten times while ``samples`` are read, with a cache of 256 MiB."""
-    return run(
-        sys.executable, rows, "--kind", "ours", "--samples", str(samples), "--cache", str(FLAT)
-    )["memory"]  # fmt: skip
+    given = ("--kind", "ours", "--samples", str(samples), "--cache", str(FLAT), *flags)
+    return ", ".join(f"{value:,.0f}" for value in run(sys.executable, rows, *given)["memory"])
 
 
 def main() -> None:
@@ -90,8 +89,9 @@ def main() -> None:
     print(table(head, opening(rows, args.peer_crops, args.rounds)))
     print()
     print(table(["step", "files opened per group", "MiB of Python objects"], counting(rows)))
-    told = ", ".join(f"{value:,.0f}" for value in flat(rows, args.samples))
-    print(f"\nMiB of the process at ten times of {args.samples:,} samples, cache of 256 MiB: {told}")
+    print(f"\nMiB of the process at ten times of {args.samples:,} samples, cache of 256 MiB")
+    print(f"heaps as the C library has them: {flat(rows, args.samples)}")
+    print(f"one heap: {flat(rows, args.samples, '--one-heap')}")
 
 
 if __name__ == "__main__":

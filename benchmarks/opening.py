@@ -23,6 +23,7 @@ SPEC.add_argument(
 )
 SPEC.add_argument("--samples", type=int, default=0, help="samples to read, after which memory is looked at")
 SPEC.add_argument("--cache", type=int, default=None, help="bytes of decoded chunks to keep")
+SPEC.add_argument("--one-heap", action="store_true", help="let all threads allocate from one heap")
 
 
 def main():
@@ -31,6 +32,8 @@ def main():
     import cellmap_data
     from cellmap_data import CellMapDataset, CellMapMultiDataset
 
+    if args.one_heap:
+        cellmap_data.storage.use_one_heap()
     if args.cache is not None:
         cellmap_data.storage.set_cache_budget(args.cache)
     classes = rows[0][1].split("[")[1].rstrip("]").split(",")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cellmap_data.config import raise_together
+from cellmap_data.dataset.shelf import shelf
 from cellmap_data.errors import StoreError
 from cellmap_data.image import StoredImage, check_volume, read_multiscale
 from cellmap_data.ngff import Multiscale
@@ -41,12 +42,23 @@ class InTurn:
         return next((reader for reader in answers if reader is not None), None)
 
 
+@dataclass(slots=True)
+class _Open:
+    """An open array, and whether it was asked for since the shelf last looked."""
+
+    reader: ArrayReader
+    used: bool = False
+
+
 class Readers:
-    """Opens each array once, on first use, in the process that reads. Pickled without what is open."""
+    """Opens arrays on first use, in the process that reads; keeps the last of them open, see :class:`Shelf`.
+
+    Pickled without what is open.
+    """
 
     def __init__(self, hooks: OpenArray | None = None, context: Any = None) -> None:
         self.hooks, self._context = hooks, context
-        self._open: dict[str, ArrayReader] = {}
+        self._open: dict[str, _Open] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -72,12 +84,28 @@ class Readers:
 
     def get(self, image: StoredImage) -> ArrayReader:
         """The reader of an image's array; StoreError if there is none."""
-        reader = self._open.get(image.uri)
-        if reader is None:
-            with self._lock:
-                reader = self._open.get(image.uri) or self._open_as_described(image)
-                self._open[image.uri] = reader
-        return reader
+        known = self._open.get(image.uri)
+        if known is None:
+            return self._opened(image)
+        known.used = True
+        return known.reader
+
+    def _opened(self, image: StoredImage) -> ArrayReader:
+        with self._lock:
+            known = self._open.get(image.uri)
+            if known is None:
+                known = self._open[image.uri] = _Open(self._open_as_described(image))
+                shelf.put(self, image.uri)
+        return known.reader
+
+    def spare(self, uri: str) -> bool:
+        """Let go of an array, unless it was asked for since the last call: then True, and it stays."""
+        known = self._open.get(uri)
+        if known is not None and known.used:
+            known.used = False
+            return True
+        self._open.pop(uri, None)
+        return False
 
     def _open_as_described(self, image: StoredImage) -> ArrayReader:
         return open_array(image.uri, hooks=self.hooks, context=self._context, info=image.info)
