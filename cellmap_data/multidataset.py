@@ -21,6 +21,7 @@ from cellmap_data.dataset import (
     Counts,
     Entry,
     JoinedIndices,
+    Origin,
     Recipe,
     Sample,
     advice_for,
@@ -139,6 +140,10 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         seed = self._fallback_seed if self.seed is None else self.seed
         entry = self.datasets[part].locate(SampleIndex(local, draw or Draw(seed, self.epoch, i)))
         return replace(entry, idx=i)
+
+    def explain(self, index: SupportsIndex) -> Origin:
+        """Which crop, place, motion and labels make a sample; IndexError where there is none."""
+        return Origin.of(self.locate(index))
 
     def describe(self, index: SupportsIndex) -> str:
         """Where a position lies, in words: the dataset, its position there, the paths, its centre in nm.

@@ -14,6 +14,7 @@ from cellmap_data.dataset import (
     Contents,
     Counts,
     Entry,
+    Origin,
     Recipe,
     Sample,
     fresh,
@@ -71,6 +72,10 @@ class CellMapSubset(Subset[Sample]):
     def locate(self, index: SupportsIndex) -> Entry:
         """What an index stands for: a position of the dataset, and its random numbers."""
         return self.dataset.locate(self._inside(index))
+
+    def explain(self, index: SupportsIndex) -> Origin:
+        """Which crop, place, motion and labels make a sample; IndexError where there is none."""
+        return Origin.of(self.locate(index))
 
     def describe(self, index: SupportsIndex) -> str:
         """Where a position lies, in the words of the dataset; IndexError where there is none."""

@@ -110,6 +110,10 @@ class Engine:
         self._hooks.post_batch(batch=fields_of(batch))
         return batch
 
+    def again(self, ticket: Ticket, row: int) -> Any:
+        """One sample of a batch, read here and now."""
+        return self._reader.again(ticket, row)
+
     def _planned(self, indices: Sequence[int]) -> Ticket:
         seed, epoch = self._clock.seed, self._clock.coming.epoch
         return [i if isinstance(i, SampleIndex) else SampleIndex(i, Draw(seed, epoch, i)) for i in indices]

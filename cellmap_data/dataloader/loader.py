@@ -17,6 +17,7 @@ from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.engine import Engine
 from cellmap_data.dataloader.front import TicketLoader
 from cellmap_data.dataloader.options import TorchOptions
+from cellmap_data.dataloader.provenance import Explanation, batch_of, explanation
 from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.relay import HookRelay, NoPlugins
 from cellmap_data.dataloader.report import Report
@@ -214,6 +215,33 @@ class CellMapDataLoader:
         """
         self._running.close()
         load_state(state, self._clock, self._running.schedule, len(self.dataset))
+
+    def explain(self, epoch: int, k: int) -> Explanation:
+        """Which crop, centre, motion and labels made sample ``k`` of an epoch; nothing is read.
+
+        ``k`` counts the samples of all ranks; of one process it is batch number times batch size plus row.
+        The order is the sampler's as it is now: of a subset that was chosen anew, the new one.
+
+        Raises
+        ------
+        ConfigurationError
+            When there is no such sample, or the sampler is not of this package.
+        """
+        return explanation(self._running.schedule, self.dataset, self._clock.seed, epoch, k)
+
+    def replay(self, epoch: int, k: int) -> Any:
+        """Sample ``k`` of an epoch once more, as a dataset gives it, without the axis of batches.
+
+        Bit for bit what was delivered, with ``post_sample`` of the plugins that are on; also where a plugin
+        failed and another sample came in its place. ``load_samples`` and ``post_collate`` are not called.
+
+        Raises
+        ------
+        ConfigurationError
+            As :meth:`explain`.
+        """
+        ticket, row = batch_of(self._running.schedule, self._clock.seed, epoch, k)
+        return self._running.again(ticket, row)
 
     @property
     def device_manager(self) -> DeviceManager:

@@ -107,6 +107,11 @@ class BatchReader:
         """A new face of the dataset for hooks; a sequence of batches read in order has one of its own."""
         return FinishedSamples(self.dataset, self.hooks, self.is_train, self._sampled)
 
+    def again(self, indices: Sequence[SampleIndex], row: int) -> Any:
+        """One sample of a batch, read and finished as it was in that batch; the others are not read."""
+        planned = PlannedBatch(indices)
+        return self.view()[planned.indices[row]]
+
     def announce(self, view: FinishedSamples, planned: PlannedBatch) -> None:
         """Tell plugins what will be read."""
         planned.announced(self.hooks).pre_batch(dataset=view, indices=planned.indices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -98,10 +98,10 @@ class ArithmeticShare:
             samples = self._batches_from(begin.place) * self.batch_size
         return chunked(self._indices(seed, begin, samples), self.batch_size)
 
-    def index_at(self, seed: int, epoch: int, place: int) -> SampleIndex:
-        """What stands at a place of an epoch."""
-        places = np.array([place % self.total], np.int64)
-        return SampleIndex(int(self.order(seed).indices(epoch, places)[0]), Draw(seed, epoch, place))
+    def batch(self, seed: int, epoch: int, number: int) -> Ticket:
+        """One batch of a whole epoch."""
+        begin = Point(epoch, number * self.batch_size * self.world_size)
+        return next(self.batches(seed, begin))
 
     def _batches_from(self, place: int) -> int:
         left = max(self.total - place, 0)
@@ -172,6 +172,11 @@ class OrderSchedule:
             total = self.count * self.batch_size * world
         share = (rank, world) if split or ranks.rank is not None else (0, 1)
         return ArithmeticShare(self.order, total, self.batch_size, self.drop_last, *share)
+
+    def share_of(self, place: int) -> ArithmeticShare:
+        """The share of the rank that a place belongs to."""
+        share = self.share(split=True)
+        return replace(share, rank=place % share.world_size, drop_last=False)
 
     def order(self, seed: int) -> Order:
         """The order, given the loader's seed; a sampler's own comes first."""

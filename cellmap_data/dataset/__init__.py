@@ -8,6 +8,7 @@ from cellmap_data.dataset.crawling import find_faults, read_metadata
 from cellmap_data.dataset.dataset import CellMapDataset
 from cellmap_data.dataset.indices import JoinedIndices, position
 from cellmap_data.dataset.layout import Layout
+from cellmap_data.dataset.origin import Origin
 from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import Plugins
 from cellmap_data.dataset.recipe import Recipe
@@ -23,6 +24,7 @@ __all__ = [
     "Entry",
     "JoinedIndices",
     "Layout",
+    "Origin",
     "Plugins",
     "Recipe",
     "Request",

@@ -16,6 +16,7 @@ from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.facts import CropFacts
+from cellmap_data.dataset.origin import Origin
 from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import InTurn, Plugins, Readers
 from cellmap_data.dataset.recipe import Recipe, Transforms
@@ -211,6 +212,10 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         draw = index.draw if isinstance(index, SampleIndex) else None
         seed = self._fallback_seed if self.seed is None else self.seed
         return Entry(recipe, i, draw or Draw(seed, self.epoch, i), i)
+
+    def explain(self, index: SupportsIndex) -> Origin:
+        """Which crop, place, motion and labels make a sample; IndexError where there is none."""
+        return Origin.of(self.locate(index))
 
     @property
     def recipe(self) -> Recipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +17,7 @@ from cellmap_data import (
     MutableSubsetRandomSampler,
 )
 from cellmap_data.testing import ramp, write_labels, write_volume
-from tests.contract.crops import CLASSES, INPUTS, TARGETS
+from tests.contract.crops import CLASSES, INPUTS, RANDOM, TARGETS, equal, kept
 from tests.sampler.statistics import fits
 
 LOADERS = [CellMapDataLoader, EnhancedCellMapDataLoader]
@@ -163,3 +165,39 @@ def test_a_callable_sampler_is_called_anew_by_refresh(crops) -> None:
         assert drawn_by(loader) == drawn_by(loader) == expected
         if expected != [4, 5, 6]:
             loader.refresh()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_sample_says_where_it_comes_from_and_comes_again(workers, crops) -> None:
+    """``explain`` names crop, centre, transform and labels; ``replay`` makes the same voxels again."""
+    crops.set_spatial_transforms(RANDOM | {"rotate": {"axes": {"z": [-30, 30]}}})
+    with CellMapDataLoader(crops, batch_size=3, num_workers=workers, weighted_sampler=True) as loader:
+        batches = kept(loader)
+        for k in range(len(crops)):
+            told, again = loader.explain(0, k), loader.replay(0, k)
+            expected = {name: value[k % 3] for name, value in batches[k // 3].items()}
+            assert equal(again, expected)
+            crop = crops.datasets[told.index // 4]
+            assert told.origin.raw == crop.raw_path
+            assert dict(zip("zyx", told.origin.centre, strict=True)) == crop.get_center(told.index % 4)
+            assert told.origin.labels.keys() <= {"nuc", "mito"}
+            for words in (crop.raw_path, "centre", "degrees about (z, y, x)", "nuc from", "er not annotated"):
+                assert words in str(told)
+    with pytest.raises(FrozenInstanceError):
+        told.k = 3
+
+
+def test_the_motion_that_is_told_is_the_one_that_was_drawn(tmp_path) -> None:
+    """Voxels of a sample lie where its explanation says."""
+    raw = write_volume(tmp_path, ramp((24, 24, 24)), translation=(0, 0, 0))
+    dataset = CellMapDataset(raw, input_arrays=INPUTS, spatial_transforms=RANDOM, seed=4)
+    plain = CellMapDataset(raw, input_arrays=INPUTS)
+    loader = CellMapDataLoader(dataset, iterations_per_epoch=6)
+    moved = 0
+    for k, batch in enumerate(loader):
+        told = loader.explain(0, k).origin
+        straight = plain[told.position]["raw"][0]
+        expected = straight.permute(told.motion.perm).flip([i for i in range(3) if told.motion.flips[i]])
+        assert torch.equal(batch["raw"][0, 0], expected)
+        moved += told.motion.perm != (0, 1, 2) or any(told.motion.flips)
+    assert moved
