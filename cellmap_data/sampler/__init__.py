@@ -9,11 +9,15 @@ from cellmap_data.sampler.ranks import ASK_TORCH, RankOptions
 from cellmap_data.sampler.subset import MutableSubsetRandomSampler, SubsetDraw
 from cellmap_data.sampler.uniform import UniformSampler
 from cellmap_data.sampler.weighted import WeightedOrder, WeightedSampler
+from cellmap_data.sampler.windowed import WindowedSampler
+from cellmap_data.sampler.windows import Cut, Cuts, WindowedOrder, Windows
 
 __all__ = [
     "ASK_TORCH",
     "ClassBalancedSampler",
     "Clock",
+    "Cut",
+    "Cuts",
     "Draw",
     "MutableSubsetRandomSampler",
     "Order",
@@ -28,6 +32,9 @@ __all__ = [
     "UniformSampler",
     "WeightedOrder",
     "WeightedSampler",
+    "WindowedOrder",
+    "WindowedSampler",
+    "Windows",
     "generator_for",
     "replacement",
 ]

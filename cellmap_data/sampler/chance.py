@@ -14,7 +14,7 @@ import numpy.typing as npt
 Words: TypeAlias = npt.NDArray[np.uint64]
 Indices: TypeAlias = npt.NDArray[np.int64]
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
@@ -28,7 +28,7 @@ def keys_of(count: int, *coordinates: int) -> Words:
 
 def words_at(key: np.uint64, places: Indices) -> Words:
     """64 random bits for each place (int64, any shape)."""
-    return mixed(key + (places.astype(np.uint64) + np.uint64(1)) * _GAMMA)
+    return mixed(key + (places.astype(np.uint64) + np.uint64(1)) * GAMMA)
 
 
 def below(words: Words, bounds: npt.NDArray[np.int64] | int) -> Indices:

@@ -10,7 +10,8 @@ import numpy as np
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler.chance import Indices, Words, keys_of, mixed
 
-_ROUNDS = 6
+ROUNDS = 6
+"""Of the network; Luby and Rackoff need 4."""
 
 
 class Order(Protocol):
@@ -68,20 +69,29 @@ class ShuffledOrder:
         result = np.empty_like(places)
         for one in np.unique(passes):
             chosen = passes == one
-            result[chosen] = self._permute(places[chosen], keys_of(_ROUNDS, self.seed, epoch, int(one)))
+            result[chosen] = self._permute(places[chosen], keys_of(ROUNDS, self.seed, epoch, int(one)))
         return result
 
     def _permute(self, places: Indices, keys: Words) -> Indices:
-        half = np.uint64(max(1, ((self.size - 1).bit_length() + 1) // 2))
-        values = _feistel(places.astype(np.uint64), half, keys)
+        half = np.uint64(half_bits(self.size))
+        values = feistel(places.astype(np.uint64), half, keys)
         outside = values >= self.size
         while outside.any():
-            values[outside] = _feistel(values[outside], half, keys)
+            values[outside] = feistel(values[outside], half, keys)
             outside = values >= self.size
         return values.astype(np.int64)
 
 
-def _feistel(values: Words, half: np.uint64, keys: Words) -> Words:
+def half_bits(size: int) -> int:
+    """Half of the smallest even number of bits that holds every number below ``size``."""
+    return max(1, ((size - 1).bit_length() + 1) // 2)
+
+
+def feistel(values: Words, half: np.uint64 | Words, keys: Words) -> Words:
+    """A permutation of the numbers of twice ``half`` bits, with one key for each round.
+
+    Values may have a number of bits, and keys, of their own: ``half`` is [n] then, ``keys`` [rounds, n].
+    """
     mask = (np.uint64(1) << half) - np.uint64(1)
     left, right = values >> half, values & mask
     for key in keys:
