@@ -42,7 +42,8 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         More plugins, one or several: names of entry points, or of distributions that offer one plugin
         (``"no:name"`` leaves one out), ``{name: options}``, plugin objects.
     **torch_options
-        As for :class:`~cellmap_data.CellMapDataLoader`.
+        And ``patches_per_window``, ``window``, ``windows_at_once``: as for
+        :class:`~cellmap_data.CellMapDataLoader`.
 
     Raises
     ------

@@ -34,11 +34,18 @@ from cellmap_data.dataset import (
     read_metadata,
     subset_sampler,
     weighted_sampler,
+    windowed_sampler,
 )
 from cellmap_data.errors import ConfigurationError, SampleError, StoreError, message
 from cellmap_data.image import ValueCallable
 from cellmap_data.prefetch import Prefetcher
-from cellmap_data.sampler import Draw, MutableSubsetRandomSampler, SampleIndex, WeightedSampler
+from cellmap_data.sampler import (
+    Draw,
+    MutableSubsetRandomSampler,
+    SampleIndex,
+    WeightedSampler,
+    WindowedSampler,
+)
 
 __all__ = ["CellMapMultiDataset"]
 
@@ -346,6 +353,16 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
     def verify(self) -> bool:
         """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""
         return self.cumulative_sizes[-1] > 0
+
+    def get_windowed_sampler(
+        self,
+        patches_per_window: int,
+        window: Sequence[int] | int | None = None,
+        windows_at_once: int = 4,
+        rng: torch.Generator | None = None,
+    ) -> WindowedSampler:
+        """Every position of all crops once, by windows: :meth:`CellMapDataset.get_windowed_sampler`."""
+        return windowed_sampler(self, patches_per_window, window, windows_at_once, rng)
 
     def _joined(self, indices: Sequence[Sequence[int]]) -> JoinedIndices:
         return JoinedIndices(tuple(indices), (0, *self.cumulative_sizes[:-1]))

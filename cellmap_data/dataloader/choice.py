@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler
 
+from cellmap_data.dataloader.locality import WindowWish
 from cellmap_data.dataloader.sampled import SamplerSchedule
 from cellmap_data.dataloader.schedule import EveryPosition, OrderSchedule, Schedule
 from cellmap_data.errors import ConfigurationError, message
@@ -29,6 +30,8 @@ class Wishes:
         Batches of an epoch.
     ranks
         Which share to take.
+    windows
+        Whether to take several patches of a window at a time.
     """
 
     sampler: SamplerLike | None
@@ -40,6 +43,7 @@ class Wishes:
     count: int | None
     ranks: RankOptions
     rng: torch.Generator | None
+    windows: WindowWish | None = None
 
     def schedule(self, dataset: Any, is_train: bool) -> Schedule:
         """The schedule that does so.
@@ -52,7 +56,7 @@ class Wishes:
         self._check()
         if self.batch_sampler is not None:
             return SamplerSchedule(self.batch_sampler, batched=True, count=self.count)
-        sampler = self._weighted_sampler(dataset) if self.weighted else self._given_sampler()
+        sampler = self._sampler(dataset)
         if sampler is None or isinstance(sampler, OrderSampler):
             source = self._every_position(dataset, is_train) if sampler is None else sampler
             ranks = None if self.ranks == ASK_TORCH else self.ranks
@@ -63,6 +67,7 @@ class Wishes:
         given = {"batch_sampler": self.batch_sampler, "sampler": self.sampler, "shuffle": self.shuffle}
         orders = [name for name, value in given.items() if value is not None]
         orders += ["weighted_sampler"] if self.weighted else []
+        orders += ["patches_per_window"] if self.windows is not None else []
         if len(orders) > 1:
             raise ConfigurationError(
                 message(
@@ -70,7 +75,13 @@ class Wishes:
                 )
             )
 
-    def _given_sampler(self) -> Iterable[int] | None:
+    def _sampler(self, dataset: Any) -> Iterable[int] | None:
+        if self.windows is not None:
+            windowed = self.windows.sampler(dataset)
+            self.windows.announce(windowed, self.batch_size, self.ranks)
+            return windowed
+        if self.weighted:
+            return self._weighted_sampler(dataset)
         sampler = self.sampler
         return sampler() if callable(sampler) and not isinstance(sampler, Iterable) else sampler
 

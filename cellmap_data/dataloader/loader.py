@@ -16,6 +16,7 @@ from cellmap_data.dataloader.choice import SamplerLike, Wishes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.engine import Engine
 from cellmap_data.dataloader.front import TicketLoader
+from cellmap_data.dataloader.locality import WindowWish
 from cellmap_data.dataloader.options import TorchOptions
 from cellmap_data.dataloader.provenance import Explanation, batch_of, explanation
 from cellmap_data.dataloader.reading import BatchReader
@@ -66,6 +67,13 @@ class CellMapDataLoader:
     rank, world_size
         Which share of an epoch to take. None for those of ``torch.distributed``, if that is initialised when
         iteration begins. ``world_size=1`` for the whole epoch on every rank, if somebody else splits it.
+    patches_per_window
+        Take so many patches of one part of a volume before moving on, so that its chunks are decoded once;
+        None = none of this. An epoch is still every position once, and sample k the same for any number of
+        workers. What it saves and how mixed batches are is printed.
+    window, windows_at_once
+        Voxels that the patches of a window lie in (None: about twice a patch), and how many windows take
+        turns, as for the dataset's ``get_windowed_sampler``.
     **torch_options
         As for ``torch.utils.data.DataLoader``: pin_memory, drop_last, persistent_workers, prefetch_factor,
         timeout, worker_init_fn, multiprocessing_context, collate_fn, batch_sampler, shuffle, generator (as
@@ -99,6 +107,9 @@ class CellMapDataLoader:
         *,
         rank: int | None = None,
         world_size: int | None = None,
+        patches_per_window: int | None = None,
+        window: Sequence[int] | int | None = None,
+        windows_at_once: int = 4,
         **torch_options: Any,
     ) -> None:
         if isinstance(dataset, IterableDataset):
@@ -115,6 +126,8 @@ class CellMapDataLoader:
         self.weighted_sampler, self.sampler, self.rng = weighted_sampler, sampler, rng
         self.iterations_per_epoch = iterations_per_epoch
         self._ranks = RankOptions.checked(rank, world_size)
+        self.patches_per_window, self.window = patches_per_window, window
+        self.windows_at_once = windows_at_once
         self._engine: Engine | None = None
         self.device_manager = DeviceManager(device)
         mine = inspect.signature(type(self)).parameters
@@ -307,8 +320,14 @@ class CellMapDataLoader:
             self.iterations_per_epoch,
             self._ranks,
             self.rng,
+            self._window_wish(),
         )
         return wishes.schedule(self.dataset, self.is_train)
+
+    def _window_wish(self) -> WindowWish | None:
+        if self.patches_per_window is None:
+            return None
+        return WindowWish(self.patches_per_window, self.window, self.windows_at_once, self.num_workers)
 
 
 def _seed_of(dataset: Any) -> int | None:

@@ -13,7 +13,7 @@ from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import Plugins
 from cellmap_data.dataset.recipe import Recipe
 from cellmap_data.dataset.request import Contents, Request
-from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler
+from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler, windowed_sampler
 
 __all__ = [
     "Allocate",
@@ -40,4 +40,5 @@ __all__ = [
     "read_metadata",
     "subset_sampler",
     "weighted_sampler",
+    "windowed_sampler",
 ]

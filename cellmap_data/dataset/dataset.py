@@ -21,11 +21,17 @@ from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import InTurn, Plugins, Readers
 from cellmap_data.dataset.recipe import Recipe, Transforms
 from cellmap_data.dataset.request import Request
-from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler
+from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler, windowed_sampler
 from cellmap_data.dataset.values import ValueTransform
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import ValueCallable
-from cellmap_data.sampler import Draw, MutableSubsetRandomSampler, SampleIndex, WeightedSampler
+from cellmap_data.sampler import (
+    Draw,
+    MutableSubsetRandomSampler,
+    SampleIndex,
+    WeightedSampler,
+    WindowedSampler,
+)
 from cellmap_data.spatial import AXES, SpatialTransforms, spatial_table
 
 
@@ -216,6 +222,34 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
     def explain(self, index: SupportsIndex) -> Origin:
         """Which crop, place, motion and labels make a sample; IndexError where there is none."""
         return Origin.of(self.locate(index))
+
+    def get_windowed_sampler(
+        self,
+        patches_per_window: int,
+        window: Sequence[int] | int | None = None,
+        windows_at_once: int = 4,
+        rng: torch.Generator | None = None,
+    ) -> WindowedSampler:
+        """Every position once, several of one window of the volume before moving on: chunks are decoded once.
+
+        Parameters
+        ----------
+        patches_per_window : int
+            Positions of a window that come before the order moves on.
+        window : int or sequence of int, optional
+            Voxels of the finest input along z, y, x that the patches of a window lie in; it ends with a
+            chunk. None for about twice a patch.
+        windows_at_once : int
+            Windows that take turns, so that a batch is mixed of as many.
+        rng : torch.Generator, optional
+            Its initial seed is that of the order. None for the loader's.
+
+        Raises
+        ------
+        ConfigurationError
+            If a window does not hold a patch, or a number counts nothing.
+        """
+        return windowed_sampler(self, patches_per_window, window, windows_at_once, rng)
 
     @property
     def recipe(self) -> Recipe:

@@ -8,12 +8,15 @@ from typing import Any, Protocol
 import torch
 
 from cellmap_data.dataset.counts import crop_weights
+from cellmap_data.dataset.windows import cut, locality
 from cellmap_data.sampler import (
     MutableSubsetRandomSampler,
     ShuffledOrder,
     SubsetDraw,
     WeightedOrder,
     WeightedSampler,
+    WindowedSampler,
+    Windows,
 )
 
 
@@ -61,6 +64,23 @@ def subset_sampler(
             SubsetDraw(WeightedOrder(tuple(sizes), tuple(shares), seed), num_samples), rng
         )
     return MutableSubsetRandomSampler(SubsetDraw(ShuffledOrder(count, seed), num_samples), rng)
+
+
+def windowed_sampler(
+    dataset: Joined,
+    patches: int,
+    window: Sequence[int] | int | None,
+    at_once: int,
+    rng: torch.Generator | None,
+) -> WindowedSampler:
+    """A sampler that takes ``patches`` of a window of the volumes before it moves on."""
+    len(dataset)  # first of all: it reads the metadata of many crops at a time
+    layouts = [crop.layout for crop in dataset.crops]
+    found = [cut(layout, window) for layout in layouts]
+    largest = max(range(len(layouts)), key=lambda number: layouts[number].grid.size)
+    saved = locality(layouts[largest], patches, at_once, *found[largest])
+    seed = None if rng is None else rng.initial_seed()
+    return WindowedSampler(Windows.of(cuts for cuts, _ in found), patches, at_once, seed=seed, locality=saved)
 
 
 def _by_class(dataset: Joined) -> tuple[list[int], list[float]]:

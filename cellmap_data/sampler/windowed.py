@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cellmap_data.sampler.base import OrderSampler
 from cellmap_data.sampler.windows import WindowedOrder, Windows
 
@@ -19,6 +21,8 @@ class WindowedSampler(OrderSampler):
         Windows that take turns, so that a batch is mixed of as many.
     samples_per_epoch : int, optional
         None for every position once.
+    locality : object, optional
+        What is known of the reading that is saved; kept for whoever asks.
     seed, rank, world_size
         As for :class:`OrderSampler`.
 
@@ -36,10 +40,12 @@ class WindowedSampler(OrderSampler):
         samples_per_epoch: int | None = None,
         seed: int | None = None,
         *,
+        locality: Any = None,
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
         self.windows, self.patches, self.at_once = windows, patches, at_once
+        self.locality = locality
         size = self.order(0).size
         count = size if samples_per_epoch is None else samples_per_epoch
         super().__init__(count, seed, rank=rank, world_size=world_size)

@@ -5,7 +5,7 @@ states the frame of coordinates and the rule of rounding on which everything res
 """
 
 from cellmap_data.spatial.bending import Bend, Field
-from cellmap_data.spatial.chunks import Access, chunks_touched, mean_chunks
+from cellmap_data.spatial.chunks import Access, chunks_touched, distinct_chunks, mean_chunks
 from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.frame import (
     AXES,
@@ -63,6 +63,7 @@ __all__ = [
     "Warp",
     "choose_level",
     "chunks_touched",
+    "distinct_chunks",
     "edge_index",
     "first_voxel",
     "mean_chunks",

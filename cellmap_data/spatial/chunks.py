@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from cellmap_data.spatial.frame import Shape, VoxelBox
 
 
@@ -81,3 +84,29 @@ class Access:
     def nbytes_used(self) -> int:
         """Bytes of the patch, as they are stored."""
         return math.prod(self.patch) * self.itemsize
+
+
+def distinct_chunks(places: Shape, patch: Shape, chunk: Shape, count: float) -> float:
+    """The number of different chunks that ``count`` patches touch together, on average.
+
+    Parameters
+    ----------
+    places
+        Along each axis, how many places a patch may have; at the first it begins with a chunk. Patches are
+        placed independently of each other.
+    patch, chunk
+        Voxels of a patch, and of a chunk.
+    count
+        How many patches.
+    """
+    z, y, x = (_touched(*axis) for axis in zip(places, patch, chunk, strict=True))
+    share = z[:, None, None] * y[:, None] * x
+    return float((1 - (1 - share) ** count).sum())
+
+
+def _touched(places: int, patch: int, chunk: int) -> npt.NDArray[np.float64]:
+    """The share of places at which a patch touches each of the chunks along one axis."""
+    first = np.arange(-(-(places + patch - 1) // chunk)) * chunk
+    low, high = np.maximum(first - patch + 1, 0), np.minimum(first + chunk, places)
+    share: npt.NDArray[np.float64] = (high - low) / places
+    return share

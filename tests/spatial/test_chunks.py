@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellmap_data.spatial import Access, VoxelBox, chunks_touched, mean_chunks
+from cellmap_data.spatial import Access, VoxelBox, chunks_touched, distinct_chunks, mean_chunks
 
 lengths = st.integers(1, 60)
 
@@ -37,6 +38,26 @@ def test_a_box_touches_the_chunks_that_its_voxels_lie_in(data):
         for x in range(lo[2], hi[2])
     ]
     assert chunks_touched(VoxelBox(lo, hi), chunk) == len(set(voxels))
+
+
+sizes = st.tuples(*[st.integers(1, 4)] * 3)
+
+
+@given(places=sizes, patch=sizes, chunk=sizes)
+def test_different_chunks_of_two_patches_are_those_of_all_pairs(places, patch, chunk):
+    """Formula and enumeration agree; of one patch it is the mean of all its places."""
+    touched = [
+        frozenset(
+            (z, y, x)
+            for z in range(at[0] // chunk[0], (at[0] + patch[0] - 1) // chunk[0] + 1)
+            for y in range(at[1] // chunk[1], (at[1] + patch[1] - 1) // chunk[1] + 1)
+            for x in range(at[2] // chunk[2], (at[2] + patch[2] - 1) // chunk[2] + 1)
+        )
+        for at in np.ndindex(places)
+    ]
+    assert distinct_chunks(places, patch, chunk, 1) == pytest.approx(np.mean([len(one) for one in touched]))
+    pairs = [len(one | other) for one in touched for other in touched]
+    assert distinct_chunks(places, patch, chunk, 2) == pytest.approx(np.mean(pairs))
 
 
 def test_an_access_multiplies_the_axes():
