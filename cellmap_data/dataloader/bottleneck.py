@@ -13,8 +13,9 @@ __all__ = ["bottleneck"]
 _ENOUGH = 0.05
 """Waiting less than this share of the time is not worth a change."""
 
-_BUSY = 1e-3
-"""Seconds that threads wait for Python's lock from which on the consumer is busy in Python."""
+_BUSY, _OFTEN = 1e-3, 0.25
+"""Seconds that threads wait for Python's lock, and share of the time in the consumer's step, from which on
+the consumer is busy in Python."""
 
 _SMALL_CACHE = 0.2
 """From this share of hits on, the chunks that had to leave the cache are missed."""
@@ -58,7 +59,7 @@ def _work(report: Report) -> dict[str, float]:
 
 
 def _advice(what: str, report: Report) -> str:
-    if report.num_workers == 0 and report.lock_delay > _BUSY:
+    if _busy_in_python(report):
         return (
             f"its threads wait {report.lock_delay * 1e3:.1f} ms at a time for Python code of the consumer. "
             "num_workers=2 gives readers processes of their own; "
@@ -68,6 +69,12 @@ def _advice(what: str, report: Report) -> str:
         return _about_reading(report)
     more = {_COLLATING: "a dataset with read_batch has nothing to copy here."}
     return f"{_more_readers(report)}; {more.get(what, 'else make it cheaper.')}"
+
+
+def _busy_in_python(report: Report) -> bool:
+    """Whether the consumer's own Python code keeps reading threads from running."""
+    waited, step = report.seconds.get("wait", 0.0), report.seconds.get("step", 0.0)
+    return report.num_workers == 0 and report.lock_delay > _BUSY and step > _OFTEN * (waited + step)
 
 
 def _about_reading(report: Report) -> str:

@@ -11,7 +11,7 @@ from cellmap_data.dataset.layout import Layout
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import StoredImage, access_of
 from cellmap_data.sampler import Cut, Cuts
-from cellmap_data.spatial import AXES, Access, Shape, distinct_chunks
+from cellmap_data.spatial import AXES, Access, Grid, Shape, distinct_chunks
 
 _WHOLE = 1e-3
 
@@ -104,9 +104,22 @@ def cut(layout: Layout, window: Sequence[int] | int | None) -> tuple[Cuts, Shape
     return (z, y, x), (nz, ny, nx)
 
 
+def _grid(layout: Layout) -> Grid:
+    if isinstance(layout.grid, Grid):
+        return layout.grid
+    raise ConfigurationError(
+        message(
+            "windows are cut of positions that lie evenly",
+            expected="the dataset of a crop",
+            got=type(layout.grid).__name__,
+        )
+    )
+
+
 def _axis(layout: Layout, axis: int, asked: int | None) -> tuple[Cut, int]:
     image = min(layout.inputs, key=lambda image: image.source.patch.voxel[axis])
-    patch, step = image.source.patch.shape[axis], layout.grid.step[axis]
+    grid, patch = _grid(layout), image.source.patch.shape[axis]
+    step = grid.step[axis]
     chunk = _chunk(image, axis, step)
     length = chunk * max(1, round(patch / chunk)) if asked is None else asked - patch + 1
     if length < 1:
@@ -120,9 +133,9 @@ def _axis(layout: Layout, axis: int, asked: int | None) -> tuple[Cut, int]:
         )
     if length >= chunk:
         length -= length % chunk
-    lower = layout.grid.first[axis] - patch / 2 * step - image.source.lattice.bounding_box.lo[axis]
+    lower = grid.first[axis] - patch / 2 * step - image.source.lattice.bounding_box.lo[axis]
     before = round(lower / step) % chunk if length >= chunk else 0
-    return Cut(layout.grid.counts[axis], length, length - before), length + patch - 1
+    return Cut(grid.counts[axis], length, length - before), length + patch - 1
 
 
 def _chunk(image: StoredImage, axis: int, step: float) -> int:
@@ -140,7 +153,7 @@ def locality(layout: Layout, patches: int, at_once: int, cuts: Cuts, window: Sha
     for image, linear in arrays_of(layout):
         access = access_of(image, linear=linear)
         if access is not None:
-            sizes = zip(lengths, layout.grid.step, image.source.lattice.voxel, strict=True)
+            sizes = zip(lengths, _grid(layout).step, image.source.lattice.voxel, strict=True)
             z, y, x = (max(1, round(length * step / voxel)) for length, step, voxel in sizes)
             reads.append((access, (z, y, x)))
     return Locality(patches, at_once, window, tuple(reads))
