@@ -42,7 +42,7 @@ class WindowWish:
                 message(
                     "the dataset does not say where its positions lie",
                     place="patches_per_window",
-                    expected="a dataset with get_windowed_sampler(patches_per_window, window, windows_at_once)",
+                    expected="a dataset with get_windowed_sampler(patches, window, at_once)",
                     got=type(dataset).__name__,
                 )
             )
