@@ -61,17 +61,18 @@ class Proxy(BaseHTTPRequestHandler):
         super().__init__(*args, **options)
 
     def do_GET(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with self.served.request(f"{self.command} {self.path}") as fails:
             if fails:
                 self.answer(503, b"slow down")
                 return
             onward = http.client.HTTPConnection(urlsplit(self.target).netloc)
-            onward.request(self.command, self.path, headers=dict(self.headers))
+            onward.request(self.command, self.path, sent or None, dict(self.headers))
             got = onward.getresponse()
             self.answer(got.status, got.read(), dict(got.getheaders()))
             onward.close()
 
-    do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
+    do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names http.server looks for
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
