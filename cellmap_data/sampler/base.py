@@ -105,8 +105,9 @@ class OrderSampler(DistributedSampler[int], ABC):
         total = self.samples_per_epoch
         for first in range(begun.place, total, world * _BLOCK):
             places = np.arange(first + rank, min(first + world * _BLOCK, total + rank), world, dtype=np.int64)
-            for place, index in zip(places, order.indices(begun.epoch, places % total).tolist(), strict=True):
-                self.clock.reach(begun._replace(place=int(place) - rank + world))
+            indices = order.indices(begun.epoch, places % total)
+            for after, index in zip((places - rank + world).tolist(), indices.tolist(), strict=True):
+                self.clock.reach(Point(begun.epoch, after))
                 yield index
         self.clock.finish()
 
