@@ -19,10 +19,11 @@ from cellmap_data.dataset import (
     Sample,
     fresh,
     position,
+    subset_sampler,
 )
 from cellmap_data.image import ValueCallable
 from cellmap_data.multidataset import CellMapMultiDataset
-from cellmap_data.sampler import SampleIndex
+from cellmap_data.sampler import MutableSubsetRandomSampler, SampleIndex
 
 __all__ = ["CellMapSubset"]
 
@@ -139,6 +140,24 @@ class CellMapSubset(Subset[Sample]):
     def get_crop_class_matrix(self) -> torch.Tensor:
         """Which classes are annotated in which crop of the whole dataset: bool, [crops, classes]."""
         return self.dataset.get_crop_class_matrix()
+
+    def get_subset_random_sampler(
+        self,
+        num_samples: int,
+        weighted: bool = False,  # noqa: ARG002 - accepted from users of earlier releases
+        rng: torch.Generator | None = None,
+    ) -> MutableSubsetRandomSampler:
+        """Some of the positions here, in random order; ``refresh()`` draws others.
+
+        As :meth:`CellMapDataset.get_subset_random_sampler`; ``weighted`` is of no effect, for a subset has no
+        crops of its own to weight.
+        """
+        return subset_sampler(self, num_samples, weighted=False, rng=rng)
+
+    @property
+    def crops(self) -> list[CellMapDataset]:
+        """The crops of the whole dataset, in order."""
+        return self.dataset.crops
 
     def verify(self) -> bool:
         """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""

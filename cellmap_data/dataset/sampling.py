@@ -23,7 +23,9 @@ from cellmap_data.sampler import (
 class Joined(Sized, Protocol):
     """A dataset, as far as its samplers go."""
 
-    seed: int | None
+    @property
+    def seed(self) -> int | None:
+        """Of what is drawn; None for torch's."""
 
     @property
     def classes(self) -> list[str]:

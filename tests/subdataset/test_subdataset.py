@@ -147,6 +147,19 @@ def test_a_subset_answers_for_its_dataset(tmp_path) -> None:
     subset.close()
 
 
+def test_a_random_subset_of_a_subset(tmp_path) -> None:
+    """Positions here, each once, the same for the same seed; others after ``refresh``."""
+    subset = CellMapSubset(crops(tmp_path), range(0, 48, 2))
+    sampler = subset.get_subset_random_sampler(10)
+    drawn = list(sampler)
+    assert len(set(drawn)) == 10
+    assert set(drawn) <= set(range(24))
+    assert list(subset.get_subset_random_sampler(10)) == drawn
+    assert all(int(subset[i]["idx"]) == 2 * i for i in drawn)
+    sampler.refresh()
+    assert set(sampler) != set(drawn)
+
+
 def test_what_a_subset_is_told_reaches_live_workers(tmp_path) -> None:
     """Transforms set on the subset are those of the dataset, and workers that live have them at once."""
     whole = crops(tmp_path)
