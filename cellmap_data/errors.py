@@ -28,9 +28,10 @@ Each is also the builtin in brackets, so ``except ValueError`` keeps working. Me
 :func:`message`: the rule, the place, what was expected, what was got, the next step. All of them survive
 pickling, because workers raise them in another process than the one that reports them.
 
-There are three warnings: :class:`SkippedWarning` at the end of an epoch, of failures that were to stop
+There are four warnings: :class:`SkippedWarning` at the end of an epoch, of failures that were to stop
 nothing, :class:`FormatWarning` where a volume is read although its metadata is not quite what the format asks
-for, and :class:`BrokenRowWarning` of rows that a split leaves out because that was wished.
+for, :class:`BrokenRowWarning` of rows that a split leaves out because that was wished, and
+:class:`UnannotatedWarning` of crops whose targets are unknown everywhere.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ __all__ = [
     "StaleIteratorError",
     "StoreError",
     "StoreNotFoundError",
+    "UnannotatedWarning",
     "UnknownPluginError",
     "WorkerDiedError",
     "message",
@@ -236,3 +238,7 @@ class FormatWarning(UserWarning):
 
 class BrokenRowWarning(UserWarning):
     """Rows of a split are left out because they cannot be used, and it was wished that this stops nothing."""
+
+
+class UnannotatedWarning(UserWarning):
+    """Crops have none of the classes that are asked for: their targets are unknown everywhere."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cellmap_data.config import ArraySpec, Pad, TargetPath, parse_arrays, raise_faults
 from cellmap_data.config.arrays import ArrayOptions
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.errors import ConfigurationError, UnannotatedWarning, message
 
 
 def known_key(target: str) -> str:
@@ -129,6 +129,7 @@ class Request:
                 f"None of the classes {list(self.classes)} is annotated in {self.labels.base}, but "
                 f"{list(self.labels.annotated)}: all targets of this crop will be unknown (NaN)."
                 + (f" Did you mean {', '.join(near)}?" if near else ""),
+                UnannotatedWarning,
                 stacklevel=3,
             )
 

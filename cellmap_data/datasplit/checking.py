@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cellmap_data.config import list_faults, raise_faults
 from cellmap_data.dataset import CellMapDataset, find_faults
 from cellmap_data.datasplit.rows import BrokenRow, Usage
-from cellmap_data.errors import BrokenRowWarning, SplitError, message
+from cellmap_data.errors import BrokenRowWarning, SplitError, UnannotatedWarning, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,12 @@ class Crop:
     dataset: CellMapDataset
 
 
-def checked(crops: Sequence[Crop | BrokenRow]) -> tuple[list[Crop], list[BrokenRow]]:
-    """Look at all crops: those that have positions, and what is wrong with the others, both in order.
+def checked(crops: Sequence[Crop | BrokenRow], *, unannotated: bool) -> tuple[list[Crop], list[BrokenRow]]:
+    """Look at all crops: those that can be used, and what is wrong with the others, both in order.
 
     The metadata of each volume is read once, several at a time where files are far away; no array is opened.
+    A crop that has none of the classes is not bounded by labels, and all its targets are unknown: it would be
+    sampled everywhere, more often than all others together. It is taken if ``unannotated`` says so.
     """
     found = [crop for crop in crops if isinstance(crop, Crop)]
     faults = dict(zip(map(id, found), find_faults([crop.dataset for crop in found]), strict=True))
@@ -44,7 +46,7 @@ def checked(crops: Sequence[Crop | BrokenRow]) -> tuple[list[Crop], list[BrokenR
             broken.append(crop)
             continue
         fault = faults[id(crop)]
-        why = _why_empty(crop.dataset) if fault is None else str(fault)
+        why = str(fault or _why_empty(crop.dataset) or ("" if unannotated else _why_unknown(crop.dataset)))
         if why:
             broken.append(BrokenRow(crop.place, why))
         else:
@@ -55,6 +57,18 @@ def checked(crops: Sequence[Crop | BrokenRow]) -> tuple[list[Crop], list[BrokenR
 def _why_empty(dataset: CellMapDataset) -> str:
     """Why a dataset has no position; empty if it has one."""
     return "" if dataset.verify() else dataset.layout.why_empty(dataset.raw_path)
+
+
+def _why_unknown(dataset: CellMapDataset) -> str:
+    """That a crop has none of the classes, nor one that excludes one; else empty, without targets too."""
+    if all(dataset.layout.targets):
+        return ""
+    return message(
+        "The crop has none of the classes.",
+        expected=f"one of {dataset.classes}",
+        got=dataset.target_path,
+        hint="leave the row out, or pass force_has_data=True to draw samples of unknown labels from it",
+    )
 
 
 def refuse_or_tell(broken: Sequence[BrokenRow], *, skip: bool, stacklevel: int) -> None:
@@ -81,3 +95,19 @@ def refuse_or_tell(broken: Sequence[BrokenRow], *, skip: bool, stacklevel: int) 
         listed = list_faults(map(str, broken))
         rule = f"{len(broken)} rows of the split are left out (skip_broken=True)."
         warnings.warn(message(rule, got=listed), BrokenRowWarning, stacklevel=stacklevel)
+
+
+def tell_of_unannotated(crops: Sequence[Crop], *, stacklevel: int) -> None:
+    """Warn once of all crops whose targets are unknown everywhere.
+
+    Warns
+    -----
+    UnannotatedWarning
+        Listing their rows and the classes that each has.
+    """
+    found = [crop for crop in crops if not all(crop.dataset.layout.targets)]
+    if found:
+        listed = list_faults(f"{crop.place}: {crop.dataset.target_path}" for crop in found)
+        rule = f"{len(found)} crops have none of the classes: all their targets will be unknown (NaN)."
+        text = message(rule, expected=f"one of {found[0].dataset.classes}", got=listed)
+        warnings.warn(text, UnannotatedWarning, stacklevel=stacklevel)

@@ -12,7 +12,7 @@ import torch
 
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.dataset import CellMapDataset, Counts, class_counts
-from cellmap_data.datasplit.checking import Crop, checked, refuse_or_tell
+from cellmap_data.datasplit.checking import Crop, checked, refuse_or_tell, tell_of_unannotated
 from cellmap_data.datasplit.defaults import (
     RAW_TRANSFORMS,
     TARGET_TRANSFORMS,
@@ -62,7 +62,8 @@ class CellMapDataSplit:
         As of :class:`~cellmap_data.CellMapDataset`. By default integer raw is scaled to 0..1 and NaN is 0;
         labels are 0, 1, or NaN where nobody knows. None for no transform.
     class_relation_dict, force_has_data, context, device, empty_value, dtype, plugins, seed : optional
-        As of :class:`~cellmap_data.CellMapDataset`. With ``force_has_data`` there may be no crop to train on.
+        As of :class:`~cellmap_data.CellMapDataset`. With ``force_has_data`` crops that have none of the
+        classes are used, and there may be no crop to train on.
     skip_broken : bool
         Leave out crops that cannot be used: one warning lists them, and so does :attr:`broken`.
     allow_overlap : bool
@@ -117,7 +118,7 @@ class CellMapDataSplit:
         self.val_raw_value_transforms = val_raw_value_transforms
         self.target_value_transforms = target_value_transforms
         self.class_relation_dict, self.force_has_data = class_relation_dict, force_has_data
-        self.context, self.empty_value, self.dataset_dict = context, empty_value, dataset_dict
+        self.context, self.empty_value = context, empty_value
         self._skip_broken, self._allow_overlap = skip_broken, allow_overlap
         shared = {"classes": classes, "dtype": dtype, "plugins": plugins}
         crops = crops_of(datasets, dataset_dict, csv_path, self._options(pads(pad), shared))
@@ -125,7 +126,10 @@ class CellMapDataSplit:
         self.leaks: tuple[Leak, ...] = ()
         self._crops: list[Crop] = []
         self._joined: dict[Usage, CellMapMultiDataset] = {}
+        self._blocks: CellMapSubset | None = None
         self._settle(crops)
+        if datasets is None:  # which have told of themselves
+            tell_of_unannotated(self._crops, stacklevel=3)
         first = self._crops[0].dataset
         self.classes: list[str] = list(classes) if classes is not None else first.classes
 
@@ -151,7 +155,7 @@ class CellMapDataSplit:
 
     def _settle(self, crops: Sequence[Crop | BrokenRow]) -> None:
         """Take these crops if nothing is wrong with them; else nothing changes."""
-        usable, broken = checked(crops)
+        usable, broken = checked(crops, unannotated=self.force_has_data)
         refuse_or_tell(broken, skip=self._skip_broken, stacklevel=4)
         if not (self.force_has_data and usable) and not any(crop.usage == "train" for crop in usable):
             raise ConfigurationError(
@@ -164,7 +168,7 @@ class CellMapDataSplit:
         leaks = find_leaks(usable)
         if not self._allow_overlap:
             refuse_leaks(leaks)
-        self._crops, self.leaks, self._joined = usable, tuple(leaks), {}
+        self._crops, self.leaks, self._joined, self._blocks = usable, tuple(leaks), {}, None
         self.broken += tuple(broken)
 
     def _of(self, usage: Usage) -> list[CellMapDataset]:
@@ -183,6 +187,14 @@ class CellMapDataSplit:
     def datasets(self) -> dict[str, list[CellMapDataset]]:
         """The datasets of all crops, ``{"train": [...], "validate": [...]}``."""
         return {usage: self._of(usage) for usage in USAGES}
+
+    @property
+    def dataset_dict(self) -> dict[str, list[dict[str, str]]]:
+        """The paths of the crops, ``{"train": [{"raw": path, "gt": path}, ...], "validate": [...]}``."""
+        return {
+            usage: [{"raw": crop.raw_path, "gt": crop.target_path or ""} for crop in self._of(usage)]
+            for usage in USAGES
+        }
 
     @property
     def train_datasets(self) -> list[CellMapDataset]:
@@ -207,10 +219,11 @@ class CellMapDataSplit:
     @property
     def validation_blocks(self) -> CellMapSubset:
         """Tiles that cover all crops to validate with; empty if there is none."""
-        if not self._of("validate"):
-            return CellMapSubset(self.train_datasets_combined, range(0))
-        whole = self.validation_datasets_combined
-        return CellMapSubset(whole, whole.validation_indices)
+        if self._blocks is None:
+            some = bool(self._of("validate"))
+            whole = self._combined("validate" if some else "train")
+            self._blocks = CellMapSubset(whole, whole.validation_indices if some else range(0))
+        return self._blocks
 
     @property
     def class_counts(self) -> dict[str, Counts]:

@@ -18,8 +18,9 @@ from cellmap_data.datasplit.rows import BrokenRow, Row, Usage
 from cellmap_data.datasplit.scanning import FoundCrop, find_crops
 from cellmap_data.errors import ConfigurationError, OutputExistsError, SplitError, StoreError, message
 from cellmap_data.image import CellMapImage
+from cellmap_data.storage import is_remote, local_path
 
-Path: TypeAlias = "str | os.PathLike[str]"
+Place: TypeAlias = "str | os.PathLike[str]"
 
 _FINEST = (1e-9,) * 3  # nm: finer than any level, so that the finest is looked at
 
@@ -48,8 +49,8 @@ class Made:
 
 
 def make_datasplit(
-    folders: Path | Iterable[Path],
-    csv_path: Path = "datasplit.csv",
+    folders: Place | Iterable[Place],
+    csv_path: Place = "datasplit.csv",
     *,
     classes: Sequence[str] | None = None,
     validation_fraction: float = 0.2,
@@ -82,7 +83,7 @@ def make_datasplit(
     Raises
     ------
     ConfigurationError
-        If the fraction cannot be right.
+        If the fraction cannot be right, or a folder is not on this machine.
     OutputExistsError
         If there is a file of that name, and ``overwrite`` is not set.
     SplitError
@@ -93,7 +94,7 @@ def make_datasplit(
     path = os.fspath(csv_path)
     _check(validation_fraction, path, overwrite)
     given = [folders] if isinstance(folders, str | os.PathLike) else folders
-    roots = [os.path.abspath(folder) for folder in given]
+    roots = [_root(os.fspath(folder)) for folder in given]
     names: dict[str, str] = {}
     crops: list[FoundCrop] = []
     for root in roots:
@@ -108,6 +109,14 @@ def make_datasplit(
     rows = tuple(Row(uses[crop.folder], crop.raw, crop.labels, crop.folder) for crop in usable)
     _write(path, rows)
     return Made(path, rows, tuple(left_out))
+
+
+def _root(folder: str) -> str:
+    if is_remote(folder):
+        rule = "Crops are looked for on this machine."
+        hint = "write the table out; paths in it may have wildcards, and be anywhere"
+        raise ConfigurationError(message(rule, got=folder, hint=hint))
+    return os.path.abspath(local_path(folder))
 
 
 def _check(fraction: float, path: str, overwrite: bool) -> None:

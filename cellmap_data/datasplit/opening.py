@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from cellmap_data.datasplit.checking import Crop
 from cellmap_data.datasplit.rows import USAGES, BrokenRow, Rows, Usage, read_dict, usage_of
 from cellmap_data.datasplit.table import read_table
 from cellmap_data.datasplit.wildcards import written_out
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.errors import ConfigurationError, UnannotatedWarning, message
 from cellmap_data.storage import Folders
 
 Datasets = Mapping[str, Sequence[CellMapDataset]]
@@ -69,9 +70,11 @@ def crops_of(
         raise ConfigurationError(message(rule, expected=f"one of {', '.join(given)}", got=got))
     if datasets is not None:
         return _given(datasets)
-    _check_options(options)
-    rows = read_dict(dataset_dict) if dataset_dict is not None else read_table(csv_path or "")
-    return _opened(rows, options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnannotatedWarning)  # the split tells of all such crops at once
+        _check_options(options)
+        rows = read_dict(dataset_dict) if dataset_dict is not None else read_table(csv_path or "")
+        return _opened(rows, options)
 
 
 def _given(datasets: Datasets) -> Crops:

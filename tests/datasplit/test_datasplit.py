@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from cellmap_data.errors import (
     SplitError,
     StoreError,
     StoreNotFoundError,
+    UnannotatedWarning,
 )
 from cellmap_data.testing import write_labels, write_volume
 from tests.datasplit.crops import (
@@ -284,6 +286,7 @@ def test_arrays_that_do_not_fit_change_nothing(raw) -> None:
     """Every crop that is too small is told, unknown types and uses too, and the split stays as it was."""
     split = split_of(dataset_dict=both(raw))
     blocks = split.validation_blocks
+    assert split.validation_blocks is blocks
     with pytest.raises(SplitError, match=r"dataset_dict\['train'\]\[0\](.|\n)*dataset_dict\['train'\]\[2\]"):
         split.set_arrays({"gt": LARGE}, usage="train")
     for wrong in ({"type": "labels"}, {"usage": "test"}, {"arrays": {"gt": {"shape": (1, 2)}}}):
@@ -302,6 +305,36 @@ def test_without_validation_there_are_no_blocks(raw) -> None:
     with pytest.raises(ConfigurationError, match="no crop to validate with"):
         split.validation_datasets_combined.verify()
     assert split.class_counts["validate"]["totals"] == {"nuc": 0, "mito": 0}
+
+
+def test_crops_without_any_of_the_classes_are_told_at_once(raw) -> None:
+    """They would be sampled everywhere: a fault of each row, or, if all is to be used, one warning of all."""
+    other = write_dataset(Path(raw).parents[3] / "other", [("crop0", ["mito"], 0)], seed=1)
+    rows = {"train": [entry(raw, 0), entry(raw, 1, ["mito"])], "validate": [entry(other, 0, ["mito"])]}
+    asked = {"dataset_dict": rows, "allow_overlap": True}
+    with pytest.raises(SplitError, match="The crop has none of the classes") as caught:
+        CellMapDataSplit(INPUTS, TARGETS, ["nuc"], **asked)
+    assert str(caught.value).count("force_has_data=True") == 2
+    with pytest.warns(BrokenRowWarning, match="2 rows"):
+        assert len(CellMapDataSplit(INPUTS, TARGETS, ["nuc"], **asked, skip_broken=True).train_datasets) == 1
+    excluded = {"nuc": ["mito"]}
+    split = CellMapDataSplit(INPUTS, TARGETS, ["nuc"], **asked, class_relation_dict=excluded)
+    assert len(split.validation_datasets) == 1
+    with pytest.warns(UnannotatedWarning, match="2 crops have none of the classes") as warned:
+        split = CellMapDataSplit(INPUTS, TARGETS, ["nuc"], **asked, force_has_data=True)
+    (told,) = [str(one.message) for one in warned]
+    assert "['train'][1]: " in told
+    assert "['validate'][0]: " in told
+    assert "['train'][0]" not in told
+    assert warned[0].filename == __file__
+    assert split.train_datasets[1][0]["gt"].isnan().all()
+
+
+def test_the_paths_that_are_used_are_known(raw, tmp_path) -> None:
+    """However they were given, wildcards written out."""
+    table = write_table(tmp_path / "s.csv", [("train", raw, labels_of(raw, "crop?", ("nuc",)))])
+    found = split_of(csv_path=table).dataset_dict
+    assert found == {"train": [entry(raw, n, ["nuc"]) for n in range(4)], "validate": []}
 
 
 def test_counts_are_those_of_each_use(raw) -> None:

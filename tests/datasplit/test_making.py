@@ -104,6 +104,12 @@ def test_classes_that_are_not_wanted_are_not_listed(folder, tmp_path) -> None:
     assert str(made.left_out[0]).endswith("crop0: none of these classes, but nuc")
 
 
+def test_buckets_are_not_searched(tmp_path) -> None:
+    """A folder that is not on this machine is refused with what to do instead."""
+    with pytest.raises(ConfigurationError, match=r"on this machine(.|\n)*wildcards"):
+        make_datasplit("s3://bucket/data", tmp_path / "s.csv")
+
+
 def test_nothing_found_is_an_error(tmp_path) -> None:
     """Folders without labels, and crops without raw, are told."""
     with pytest.raises(SplitError, match="no labels in"):
