@@ -26,6 +26,9 @@ from cellmap_data.spatial import (
     first_voxel,
 )
 
+TOLERANCE = 1e-3
+"""Voxels: places closer than this are the same place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -130,17 +133,28 @@ class Frame:
         It holds all outputs.
     patch : Shape
         The voxels of a tile.
+    grain : Shape
+        Tiles that begin at multiples of it begin with whole voxels of every output. The frame is a multiple
+        of it, and may reach beyond the outputs by less.
     """
 
     lattice: Lattice
     patch: Shape
+    grain: Shape = (1, 1, 1)
 
     @classmethod
     def of(cls, outputs: Sequence[Output]) -> Frame:
         """The frame of some outputs, at least one."""
         axes = [_axis(axis, outputs) for axis in range(3)]
-        origin, voxel, shape, patch = zip(*axes, strict=True)
-        return cls(Lattice(origin, voxel, shape), patch)
+        origin, voxel, shape, patch, grain = zip(*axes, strict=True)
+        return cls(Lattice(origin, voxel, shape), patch, grain)
+
+    def overlap(self, wanted: Shape) -> Shape:
+        """The least overlap not below the one that is wanted with which tiles keep to the grain."""
+        z, y, x = (
+            p - max((p - o) // g, 1) * g for p, o, g in zip(self.patch, wanted, self.grain, strict=True)
+        )
+        return z, y, x
 
     def box(self, voxels: VoxelBox) -> Box:
         """The space (nm) of a box of the frame's voxels."""
@@ -154,18 +168,51 @@ class Frame:
         return Box((az, ay, ax), (bz, by, bx))
 
 
-def _axis(axis: int, outputs: Sequence[Output]) -> tuple[float, float, int, int]:
-    """Origin, voxel size, voxels of the frame and of a tile along one axis."""
+def _axis(axis: int, outputs: Sequence[Output]) -> tuple[float, float, int, int, int]:
+    """Origin, voxel size, voxels of the frame and of a tile, and the grain, along one axis."""
 
     def length(output: Output) -> tuple[float, float]:
         return output.patch.shape[axis] * output.lattice.voxel[axis], output.lattice.voxel[axis]
 
     reference = min(outputs, key=length)
     t, s = reference.lattice.origin[axis], reference.lattice.voxel[axis]
+    patch = reference.patch.shape[axis]
     boxes = [output.lattice.bounding_box for output in outputs]
-    first = math.floor(round(min((box.lo[axis] - t) / s + 0.5 for box in boxes), 6))
-    end = math.ceil(round(max((box.hi[axis] - t) / s + 0.5 for box in boxes), 6))
-    return t + first * s, s, end - first, reference.patch.shape[axis]
+    los, his = (
+        [(edge[axis] - t) / s + 0.5 for edge in edges] for edges in zip(*map(_edges, boxes), strict=True)
+    )
+    grain, phase = _grain(los, [output.lattice.voxel[axis] / s for output in outputs], patch)
+    first = math.floor(round((min(los) - phase) / grain, 6)) * grain + phase
+    count = math.ceil(round((max(his) - first) / grain, 6)) * grain
+    return t + first * s, s, count, patch, grain
+
+
+def _grain(los: Sequence[float], sizes: Sequence[float], patch: int) -> tuple[int, int]:
+    """How far apart the places are at which voxels of all outputs begin, and one such place.
+
+    Every place, from 0 on, where there are none, or where a patch does not lead from one to another.
+
+    Parameters
+    ----------
+    los, sizes : sequence of float
+        Where each output begins and its voxel size, in voxels of the frame.
+    patch : int
+        Voxels of a tile.
+    """
+    if all(_whole(size) and round(size) and _whole(lo) for size, lo in zip(sizes, los, strict=True)):
+        grain = math.lcm(*map(round, sizes))
+        for phase in range(grain if patch % grain == 0 else 0):
+            if all((phase - round(lo)) % round(size) == 0 for lo, size in zip(los, sizes, strict=True)):
+                return grain, phase
+    return 1, 0
+
+
+def _whole(number: float) -> bool:
+    return abs(number - round(number)) <= TOLERANCE
+
+
+def _edges(box: Box) -> tuple[Vec, Vec]:
+    return box.lo, box.hi
 
 
 def _voxels(bounds: Ranges, lattice: Lattice) -> tuple[Shape, Shape]:

@@ -164,7 +164,7 @@ def _work(writer: CellMapDatasetWriter, turns: Sequence[Shape], options: Predict
     frame, outputs = writer.geometry.frame, writer.geometry.outputs
     if options.planes is not None:
         _check_planes(writer)
-    overlap = _overlap(options.overlap, frame.patch)
+    overlap = frame.overlap(_overlap(options.overlap, frame.patch))
     planes = tuple(
         Tiles(frame.lattice.shape, turned(frame.patch, turn), turned(overlap, turn)) for turn in turns
     )
