@@ -23,10 +23,10 @@ class Crops:
     """Two thousand crops of equal size, each annotating a few of 48 classes."""
 
     def __init__(self, positions: int) -> None:
-        self.crops = [range(positions // CROPS)] * CROPS
+        self.crop_sizes = [positions // CROPS] * CROPS
 
     def __len__(self) -> int:
-        return sum(map(len, self.crops))
+        return sum(self.crop_sizes)
 
     def get_crop_class_matrix(self) -> object:
         """Each class in about one crop of eight."""
@@ -62,7 +62,7 @@ def weighted(positions: int) -> Iterator[int]:
     from cellmap_data.sampler import WeightedSampler
 
     crops = Crops(positions)
-    return iter(WeightedSampler([len(crop) for crop in crops.crops], range(1, CROPS + 1), seed=1))
+    return iter(WeightedSampler(crops.crop_sizes, range(1, CROPS + 1), seed=1))
 
 
 def balanced(positions: int) -> Iterator[int]:

@@ -276,6 +276,12 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         return class_weights(self.class_counts)
 
     @property
+    def crop_sizes(self) -> list[int]:
+        """The number of positions of each crop; one after the other they are those of the dataset."""
+        self.verify()
+        return [len(crop) for crop in self.crops]
+
+    @property
     def crop_weights(self) -> list[float]:
         """How likely a position of each crop is drawn by weighted samplers, relative to other crops'.
 

@@ -19,11 +19,13 @@ from cellmap_data.dataset import (
     Sample,
     fresh,
     position,
+    sizes_within,
     subset_sampler,
+    weighted_sampler,
 )
 from cellmap_data.image import ValueCallable
 from cellmap_data.multidataset import CellMapMultiDataset
-from cellmap_data.sampler import MutableSubsetRandomSampler, SampleIndex
+from cellmap_data.sampler import MutableSubsetRandomSampler, SampleIndex, WeightedSampler
 
 __all__ = ["CellMapSubset"]
 
@@ -144,15 +146,33 @@ class CellMapSubset(Subset[Sample]):
     def get_subset_random_sampler(
         self,
         num_samples: int,
-        weighted: bool = False,  # noqa: ARG002 - accepted from users of earlier releases
+        weighted: bool = False,
         rng: torch.Generator | None = None,
     ) -> MutableSubsetRandomSampler:
         """Some of the positions here, in random order; ``refresh()`` draws others.
 
-        As :meth:`CellMapDataset.get_subset_random_sampler`; ``weighted`` is of no effect, for a subset has no
-        crops of its own to weight.
+        As :meth:`CellMapMultiDataset.get_subset_random_sampler`. Weighted by the classes of whole crops, of
+        which the subset has some positions; these must ascend then.
         """
-        return subset_sampler(self, num_samples, weighted=False, rng=rng)
+        return subset_sampler(self, num_samples, weighted, rng)
+
+    def get_weighted_sampler(
+        self,
+        batch_size: int = 1,  # noqa: ARG002 - accepted from users of earlier releases
+        rng: torch.Generator | None = None,
+        *,
+        samples_per_epoch: int | None = None,
+    ) -> WeightedSampler:
+        """Draws with replacement in which crops of rare classes come more often.
+
+        As :meth:`CellMapMultiDataset.get_weighted_sampler`, from the positions here, which must ascend.
+        """
+        return weighted_sampler(self, rng, samples_per_epoch=samples_per_epoch)
+
+    @property
+    def crop_sizes(self) -> list[int]:
+        """How many of the positions lie in each crop; ConfigurationError unless they ascend."""
+        return sizes_within(self.indices, self.dataset.crop_sizes)
 
     @property
     def crops(self) -> list[CellMapDataset]:

@@ -6,7 +6,7 @@ from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights, crop_weights
 from cellmap_data.dataset.crawling import find_faults, read_metadata
 from cellmap_data.dataset.dataset import CellMapDataset
-from cellmap_data.dataset.indices import JoinedIndices, position
+from cellmap_data.dataset.indices import JoinedIndices, position, sizes_within
 from cellmap_data.dataset.layout import Layout
 from cellmap_data.dataset.origin import Origin
 from cellmap_data.dataset.planned import Entry
@@ -38,6 +38,7 @@ __all__ = [
     "position",
     "read_entries",
     "read_metadata",
+    "sizes_within",
     "subset_sampler",
     "weighted_sampler",
     "windowed_sampler",

@@ -297,6 +297,11 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         """The dataset, in a list: what a dataset made of datasets has several of."""
         return [self]
 
+    @property
+    def crop_sizes(self) -> list[int]:
+        """The number of positions, in a list."""
+        return [len(self)]
+
     def get_weighted_sampler(
         self,
         batch_size: int = 1,  # noqa: ARG002 - accepted from users of earlier releases

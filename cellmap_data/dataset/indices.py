@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import SupportsIndex, overload
 
-from cellmap_data.errors import message
+from cellmap_data.errors import ConfigurationError, message
 
 
 def position(index: SupportsIndex, size: int) -> int:
@@ -26,6 +26,39 @@ def position(index: SupportsIndex, size: int) -> int:
             message("There is no such position.", expected=f"-{size} <= index < {size}", got=int(i))
         )
     return int(i) + size if i < 0 else int(i)
+
+
+_LOOKED_AT = 1024
+
+
+def sizes_within(indices: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    """How many of some indices fall into each of several ranges that follow one another.
+
+    Parameters
+    ----------
+    indices : sequence of int
+        In ascending order. Of lazy sequences only those are computed that it takes to find the borders.
+    sizes : sequence of int
+        The lengths of the ranges.
+
+    Raises
+    ------
+    ConfigurationError
+        If the indices do not ascend.
+    """
+    count = len(indices)
+    step = 1 if isinstance(indices, list | tuple) else max(1, count // _LOOKED_AT)
+    seen = [int(indices[i]) for i in range(0, count, step)]
+    if seen != sorted(seen) or (seen and seen[0] < 0):
+        raise ConfigurationError(
+            message(
+                "which crop a position lies in is found only where positions ascend",
+                got="indices in another order, or from the end",
+                hint="sort the indices; the sampler chooses the order anyway",
+            )
+        )
+    borders = [bisect_left(indices, end) for end in accumulate(sizes, initial=0)]
+    return [after - before for before, after in pairwise(borders)]
 
 
 @dataclass(frozen=True, slots=True)

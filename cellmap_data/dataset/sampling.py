@@ -33,14 +33,18 @@ class Joined(Sized, Protocol):
 
     @property
     def crops(self) -> Sequence[Any]:
-        """The crops whose positions, one after the other, are those of the dataset."""
+        """The crops that it takes positions of."""
+
+    @property
+    def crop_sizes(self) -> Sequence[int]:
+        """How many of each; one crop after the other they are the positions of the dataset."""
 
 
 def weighted_sampler(
     dataset: Joined,
     rng: torch.Generator | None,
-    parts: Sequence[Sized],
-    weights: Sequence[float] | None,
+    parts: Sequence[Sized] = (),
+    weights: Sequence[float] | None = None,
     samples_per_epoch: int | None = None,
 ) -> WeightedSampler:
     """A sampler of the ``parts`` by their weights, or of the crops by their classes if none are given."""
@@ -85,8 +89,8 @@ def windowed_sampler(
     return WindowedSampler(Windows.of(cuts for cuts, _ in found), patches, at_once, seed=seed, locality=saved)
 
 
-def _by_class(dataset: Joined) -> tuple[list[int], list[float]]:
+def _by_class(dataset: Joined) -> tuple[Sequence[int], list[float]]:
     """The sizes of the crops, and how often each should be drawn: its weight for each of its positions."""
-    sizes = [len(crop) for crop in dataset.crops]
+    sizes = dataset.crop_sizes
     weights = crop_weights(dataset.classes, dataset.crops)
     return sizes, [size * weight for size, weight in zip(sizes, weights, strict=True)]

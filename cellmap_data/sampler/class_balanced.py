@@ -23,8 +23,8 @@ class Annotated(Sized, Protocol):
     """What a class-balanced sampler asks of a dataset."""
 
     @property
-    def crops(self) -> Sequence[Sized]:
-        """The crops whose positions, one after the other, are those of the dataset."""
+    def crop_sizes(self) -> Sequence[int]:
+        """The number of positions of each crop; one after the other they are those of the dataset."""
 
     def get_crop_class_matrix(self) -> Any:
         """Which classes are annotated in which crop: bool, [crops, classes]."""
@@ -114,7 +114,7 @@ class ClassBalancedSampler(OrderSampler):
     Raises
     ------
     ConfigurationError
-        If nothing is annotated: "no active classes".
+        If nothing is annotated: "no active classes"; if the dataset has no crops.
     """
 
     def __init__(
@@ -126,8 +126,17 @@ class ClassBalancedSampler(OrderSampler):
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        count = len(dataset)  # before the crops: datasets of datasets read many at a time for it
-        self.sizes: Indices = np.array([len(crop) for crop in dataset.crops], np.int64)
+        if not hasattr(dataset, "crop_sizes"):
+            raise ConfigurationError(
+                message(
+                    "a dataset says which classes are annotated in which of its crops",
+                    expected="crop_sizes and get_crop_class_matrix(), as CellMapMultiDataset has them",
+                    got=type(dataset).__name__,
+                    hint="wrap positions in a CellMapSubset, and datasets in a CellMapMultiDataset",
+                )
+            )
+        count = len(dataset)
+        self.sizes: Indices = np.array(dataset.crop_sizes, np.int64)
         self.crop_class_matrix: Matrix = np.asarray(dataset.get_crop_class_matrix(), dtype=np.bool_)
         self.n_crops, self.n_classes = self.crop_class_matrix.shape
         usable = self.crop_class_matrix & (self.sizes > 0)[:, None]

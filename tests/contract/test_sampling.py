@@ -12,6 +12,7 @@ from cellmap_data import (
     CellMapDataLoader,
     CellMapDataset,
     CellMapMultiDataset,
+    CellMapSubset,
     ClassBalancedSampler,
     EnhancedCellMapDataLoader,
     MutableSubsetRandomSampler,
@@ -149,6 +150,25 @@ def test_a_random_subset_can_be_drawn_anew(weighted, crops) -> None:
         subsets.append(tuple(sorted(first)))
         sampler.refresh()
     assert len(set(subsets)) > 1
+
+
+def test_a_subset_is_sampled_by_class_too(crops) -> None:
+    """Samplers over a ``CellMapSubset`` draw its positions by the crops they lie in."""
+    positions = [0, 2, 4, 5, 6, 7]  # 2, 3 and 1 of the crops
+    subset = CellMapSubset(crops, positions)
+    assert subset.crop_sizes == [2, 3, 1]
+    assert CellMapSubset(subset, range(1, 6)).crop_sizes == [1, 3, 1]
+    loader = CellMapDataLoader(subset, batch_size=8, weighted_sampler=True, iterations_per_epoch=50)
+    drawn = np.bincount(drawn_by(loader), minlength=8)
+    assert not drawn[[1, 3, 7]].any()
+    assert fits(drawn[[0, 2, 4, 5, 6]], np.repeat(weights_by_hand()[:2], [2, 3]))
+    balanced = list(ClassBalancedSampler(subset, samples_per_epoch=200))
+    assert set(balanced) == set(range(6))
+    assert set(subset.get_subset_random_sampler(50, weighted=True)) == set(range(5))
+    assert subset.get_subset_random_sampler(4).indices[0] in range(6)
+    for turned in ([5, 4], [-1, 3]):
+        with pytest.raises(ValueError, match="ascend"):
+            ClassBalancedSampler(CellMapSubset(crops, turned))
 
 
 def test_a_subset_of_one_crop(crops) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cellmap_data.errors import ConfigurationError
 from cellmap_data.sampler import ClassBalancedSampler
 from tests.sampler.statistics import fits
 
@@ -14,10 +15,10 @@ class Crops:
     """Crops of some sizes; ``matrix`` says what is annotated in each."""
 
     def __init__(self, sizes, matrix) -> None:
-        self.crops, self.matrix = [range(size) for size in sizes], matrix
+        self.crop_sizes, self.matrix = sizes, matrix
 
     def __len__(self) -> int:
-        return sum(map(len, self.crops))
+        return sum(self.crop_sizes)
 
     def get_crop_class_matrix(self) -> torch.Tensor:
         return torch.tensor(self.matrix, dtype=torch.bool)
@@ -85,6 +86,12 @@ def test_what_a_sampler_shows():
     assert sampler.class_to_crops == {0: [0], 1: [1, 3]}
     assert 0 <= sampler.rng.random() < 1
     assert len(sampler) == len(APART) == 14
+
+
+def test_a_dataset_without_crops_is_an_error():
+    """A plain torch dataset does not say what is annotated where."""
+    with pytest.raises(ConfigurationError, match="crop_sizes"):
+        ClassBalancedSampler(range(5))
 
 
 @pytest.mark.parametrize("matrix", [[[0, 0]], [[1, 1]]], ids=["nothing annotated", "no positions"])
