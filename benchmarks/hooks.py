@@ -1,4 +1,4 @@
-"""What hooks cost: four plugins that do nothing, timing, the switch, a question that nobody answers.
+"""What hooks and the report cost: four plugins that do nothing, timing, the switch, counting what is read.
 
 ``make bench`` runs it. Contenders take turns (A B A B ...) in one process; figures are medians over
 rounds. The peer is pluggy called as its documentation says, which has no chains, so its plugins pass on what
@@ -19,12 +19,15 @@ import torch
 
 from benchmarks import volume
 from benchmarks.results import table
-from cellmap_data import CellMapDataset
+from cellmap_data import CellMapDataset, storage
 from cellmap_data.dataloader.board import Board
+from cellmap_data.dataloader.profiling import lock_delay, profiled
 from cellmap_data.dataloader.reading import FinishedSamples
+from cellmap_data.dataset.traffic import Traffic
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import PluginManager
 from cellmap_data.sampler import Draw, SampleIndex
+from cellmap_data.spatial import Motion
 
 PLUGINS = 4
 
@@ -104,36 +107,65 @@ def calls() -> dict[str, Callable[[], object]]:
 
 
 def measure(contenders: dict[str, Callable[[], object]], rounds: int, repeats: int) -> dict[str, float]:
-    """Row -> median nanoseconds of a call."""
+    """Row -> median nanoseconds of a call, of CPU time: what else the machine does counts less."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, call in contenders.items():
-            began = time.perf_counter()
+            began = time.thread_time()
             for _ in range(repeats):
                 call()
-            times[name].append((time.perf_counter() - began) / repeats * 1e9)
+            times[name].append((time.thread_time() - began) / repeats * 1e9)
     empty = min(_empty(repeats) for _ in range(rounds))
     return {name: statistics.median(values) - empty for name, values in times.items()}
 
 
 def _empty(repeats: int) -> float:
     nothing = lambda: None  # noqa: E731 - what the loop around the calls costs
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(repeats):
         nothing()
-    return (time.perf_counter() - began) / repeats * 1e9
+    return (time.thread_time() - began) / repeats * 1e9
 
 
-def sample_of_64(folder: Path, rounds: int) -> float:
-    """Milliseconds to read one patch of 64^3, raw and 3 classes, in one thread."""
+def dataset_of_64(folder: Path) -> CellMapDataset:
+    """Patches of 64^3, raw and 3 classes."""
     arrays = {"shape": (64,) * 3, "scale": (volume.VOXEL,) * 3}
-    dataset = CellMapDataset(
+    return CellMapDataset(
         str(folder / "raw"),
         f"{folder}/labels/[{','.join(volume.CLASSES[:3])}]",
         volume.CLASSES[:3],
         {"raw": arrays},
         {"labels": arrays},
     )
+
+
+def counting(folder: Path) -> dict[str, Callable[[], object]]:
+    """What the report costs while samples are read; row of the table -> what is called."""
+    dataset = dataset_of_64(folder)
+    dataset[0]  # from here on there is something to count
+    image, motion = dataset.layout.inputs[0], Motion.identity()
+    plan = image.plan(dataset.layout.grid.centre(7), motion, snap=False, average=True)
+    known = Traffic()
+
+    def new() -> None:
+        Traffic().add(image, plan)
+
+    def ranged() -> None:
+        with profiled("read"):
+            pass
+
+    return {
+        "bytes and chunks of a read, the first of its kind in a batch": new,
+        "bytes and chunks of a read, of those that follow": lambda: known.add(image, plan),
+        "what tensorstore counts, once a batch": storage.take_counts,
+        "a look at Python's lock, once in eight reads": lock_delay,
+        "a range for torch's profiler, none running": ranged,
+    }
+
+
+def sample_of_64(folder: Path, rounds: int) -> float:
+    """Milliseconds to read one patch of 64^3, raw and 3 classes, in one thread."""
+    dataset = dataset_of_64(folder)
     places = np.random.default_rng(0).integers(len(dataset), size=(rounds, 30))
     times = []
     for batch in places:
@@ -153,7 +185,11 @@ def main() -> None:
     args = parser.parse_args()
     took = measure(calls(), args.rounds, args.repeats)
     print(table(["what", "ns"], [[name, f"{value:,.0f}"] for name, value in took.items()]))
-    patch = sample_of_64(volume.make(args.folder), args.rounds)
+    folder = volume.make(args.folder)
+    counted = measure(counting(folder), args.rounds, args.repeats // 10)
+    print()
+    print(table(["the report", "ns"], [[name, f"{value:,.0f}"] for name, value in counted.items()]))
+    patch = sample_of_64(folder, args.rounds)
     chain = took["chain of four plugins"] - took["chain of none"]
     timing = took["chain of four plugins"] - took["four bare functions, neither timed nor checked"]
     print(

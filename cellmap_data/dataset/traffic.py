@@ -38,9 +38,9 @@ def _counts(image: StoredImage, plan: ReadPlan) -> tuple[int, int, int]:
     """Bytes used, bytes touched, chunks touched."""
     if plan.source.empty:
         return 0, 0, 0
-    used = math.prod(used_shape(plan)) * image.dtype.itemsize
-    chunk = image.chunks
-    if chunk is None:
-        return used, math.prod(plan.source.shape) * image.dtype.itemsize, 0
+    itemsize, chunk = image.dtype.itemsize, image.chunks
+    used = math.prod(used_shape(plan)) * itemsize
+    if chunk is None or image.info.chunks is None:
+        return used, math.prod(plan.source.shape) * itemsize, 0
     touched = chunks_touched(plan.source, chunk)
-    return used, touched * math.prod(chunk) * image.bytes_per_voxel, touched
+    return used, touched * math.prod(image.info.chunks) * itemsize, touched
