@@ -56,6 +56,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.hooks
 	$(BIN)/python -m benchmarks.crops
 	$(BIN)/python -m benchmarks.sampling
+	$(BIN)/python -m benchmarks.locality
 
 # What is measured beside this package: each in an environment of its own, for none fits into the same one.
 bench-peers: $(PEERS:%=.venv-peer-%/.installed)

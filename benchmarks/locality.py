@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks import volume
-from benchmarks.engine import table
+from benchmarks.results import table
 from cellmap_data import CellMapDataset, EnhancedCellMapDataLoader, storage
 
 BATCH = 4
