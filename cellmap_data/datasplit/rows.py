@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -90,6 +89,6 @@ def _entries(name: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Row | 
         place = f"dataset_dict[{name!r}][{number}]"
         known = isinstance(entry, Mapping) and set(entry) <= {"raw", "gt"}
         if known and entry.get("raw"):
-            yield Row(usage, os.fspath(entry["raw"]), os.fspath(entry.get("gt") or ""), place)
+            yield Row(usage, str(entry["raw"]), str(entry.get("gt") or ""), place)
         else:
             yield BrokenRow(place, f'expected {{"raw": path, "gt": path}}, got {entry!r}')

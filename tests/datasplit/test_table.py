@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -135,7 +136,7 @@ def test_a_dictionary_says_what_is_wrong_with_it() -> None:
     """Every entry that cannot be one is told, with its place."""
     given = {
         "train": [{"raw": "r", "gt": "g"}, {"gt": "g"}, {"raw": "r", "labels": "g"}, "r"],
-        "Validation": [{"raw": "r"}],
+        "Validation": [{"raw": Path("r")}],
         "tset": [{"raw": "r"}],
     }
     rows = read_dict(given)
