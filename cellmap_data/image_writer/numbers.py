@@ -10,10 +10,11 @@ _PAGE = 1 << 16  # numbers for which memory is taken at once
 class Numbers:
     """Numbers from 0 on, as bits in pages; of a page that is full nothing is kept but that it is."""
 
-    __slots__ = ("_count", "_pages")
+    __slots__ = ("_count", "_held", "_pages")
 
     def __init__(self) -> None:
         self._pages: dict[int, bytearray | None] = {}
+        self._held: dict[int, int] = {}  # how many numbers of a page there are
         self._count = 0
 
     def __len__(self) -> int:
@@ -41,15 +42,19 @@ class Numbers:
             yield from (number for number in range(start, min(start + _PAGE, count)) if number not in self)
 
     def _add(self, page: int, first: int, last: int) -> None:
-        bits = self._pages.setdefault(page, bytearray(_PAGE >> 3))
+        if page not in self._pages:
+            self._pages[page] = bytearray(_PAGE >> 3)
+        bits = self._pages[page]
         if bits is None:
             return
         mask = ((1 << (last - first + 1)) - 1) << (first & 7)
         low, high = first >> 3, (last >> 3) + 1
         before = int.from_bytes(bits[low:high], "little")
-        self._count += (mask & ~before).bit_count()
+        new = (mask & ~before).bit_count()
         bits[low:high] = (before | mask).to_bytes(high - low, "little")
-        if bits.count(255) == len(bits):
+        self._count += new
+        self._held[page] = self._held.get(page, 0) + new
+        if self._held[page] == _PAGE:
             self._pages[page] = None
 
 
