@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import tracemalloc
 from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 import torch
+import zarr
 
 from cellmap_data import (
     CellMapDataLoader,
@@ -17,6 +20,7 @@ from cellmap_data import (
     EnhancedCellMapDataLoader,
     MutableSubsetRandomSampler,
 )
+from cellmap_data.sampler import UniformSampler, WeightedSampler
 from cellmap_data.testing import ramp, write_labels, write_volume
 from tests.contract.crops import CLASSES, INPUTS, RANDOM, TARGETS, equal, kept
 from tests.sampler.statistics import fits
@@ -221,3 +225,88 @@ def test_the_motion_that_is_told_is_the_one_that_was_drawn(tmp_path) -> None:
         assert torch.equal(batch["raw"][0, 0], expected)
         moved += told.motion.perm != (0, 1, 2) or any(told.motion.flips)
     assert moved
+
+
+@pytest.fixture
+def huge(tmp_path) -> CellMapMultiDataset:
+    """Two volumes of eight thousand million positions each, which store nothing."""
+    made = []
+    for name in "ab":
+        path = write_volume(tmp_path / name, ramp((8, 8, 8)))
+        group = zarr.open_group(path, mode="r+")
+        group.create_array("s0", shape=(2000,) * 3, chunks=(64,) * 3, dtype="u1", overwrite=True)
+        made.append(CellMapDataset(path, input_arrays=INPUTS, seed=1))
+    return CellMapMultiDataset(made)
+
+
+def test_no_sampler_lists_positions(huge) -> None:
+    """Of sixteen thousand million positions each sampler begins at once, in little memory."""
+    huge.verify()
+    tracemalloc.start()
+    samplers = [
+        huge.get_weighted_sampler(),
+        huge.get_weighted_sampler(dataset_weights=[1, 2]),
+        huge.get_subset_random_sampler(10**9, weighted=False),
+        huge.get_subset_random_sampler(10**9, weighted=True),
+        UniformSampler(len(huge)),
+    ]
+    drawn = [list(itertools.islice(sampler, 500)) for sampler in samplers]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
+    assert all(max(indices) > 0.98 * len(huge) for indices in drawn)
+    assert all(0 <= min(indices) < 0.02 * len(huge) for indices in drawn)
+
+
+SAMPLERS = {
+    "weighted": lambda crops, **ranks: WeightedSampler([4, 3, 1], [1, 2, 3], 40, seed=1, **ranks),
+    "class-balanced": lambda crops, **ranks: ClassBalancedSampler(crops, 40, **ranks),
+    "uniform": lambda crops, **ranks: UniformSampler(8, True, 40, seed=1, **ranks),
+    "subset": lambda crops, **ranks: MutableSubsetRandomSampler(lambda: range(8), **ranks),
+}
+
+
+@pytest.mark.parametrize("make", SAMPLERS.values(), ids=SAMPLERS)
+def test_no_rank_and_no_epoch_draws_what_another_does(make, crops) -> None:
+    """Epochs differ; two ranks share each, so that together they draw what one process draws."""
+    alone, ranks = make(crops), [make(crops, rank=rank, world_size=2) for rank in range(2)]
+    epochs = [list(alone) for _ in range(3)]
+    assert epochs[0] != epochs[1] != epochs[2]
+    for epoch in epochs:
+        shares = [list(rank) for rank in ranks]
+        assert list(itertools.chain(*zip(*shares, strict=True))) == epoch
+    alone.set_epoch(1)
+    assert list(alone) == epochs[1]
+
+
+def test_a_seed_follows_torch_unless_it_is_given() -> None:
+    """A sampler without seed repeats itself with ``torch.manual_seed``; a seed of its own comes first."""
+
+    def drawn(torch_seed: int, seed: int | None) -> list[int]:
+        torch.manual_seed(torch_seed)
+        return list(UniformSampler(30, seed=seed))
+
+    with torch.random.fork_rng():
+        assert drawn(1, None) == drawn(1, None) != drawn(2, None)
+        assert drawn(1, 7) == drawn(2, 7)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_training_goes_on_in_the_middle_of_an_epoch(workers, crops) -> None:
+    """Voxels, labels and augmentation of the remaining batches are the ones that would have come."""
+    crops.set_spatial_transforms(RANDOM)
+
+    def made() -> CellMapDataLoader:
+        sampler = ClassBalancedSampler(crops, samples_per_epoch=9)
+        return CellMapDataLoader(crops, batch_size=2, sampler=sampler, num_workers=workers)
+
+    with made() as loader, made() as resumed:
+        whole = kept(loader)
+        loader.set_epoch(0)
+        for number, _ in enumerate(loader):
+            if number == 1:
+                state = loader.state_dict()
+                break
+        resumed.load_state_dict(state)
+        assert all(map(equal, kept(resumed), whole[2:]))
+        assert state["k"] == 4

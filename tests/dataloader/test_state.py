@@ -283,6 +283,21 @@ def test_the_state_of_another_loader_is_refused(options, words):
     assert loader.state_dict()["k"] == 0
 
 
+def test_a_subset_that_a_user_chose_must_be_the_same():
+    """It goes on if the same indices are given again, and is refused if others are."""
+
+    def of(chosen):
+        return made(sampler=MutableSubsetRandomSampler(lambda: chosen, seeded()))
+
+    first = of([1, 5, 7, 11, 13])
+    state, whole = stopped(first, 1), epochs(of([1, 5, 7, 11, 13]), 1)[0]
+    again = of([1, 5, 7, 11, 13])
+    again.load_state_dict(state)
+    assert [contents(batch) for batch in again] == whole[1:]
+    with pytest.raises(ConfigurationError, match="subsets"):
+        of([1, 5, 7, 11, 14]).load_state_dict(state)
+
+
 def test_other_weights_are_refused():
     """The order shows that it is another."""
     loader = made(sampler=WeightedSampler([3, 20], [1, 2], 30))
