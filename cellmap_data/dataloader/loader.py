@@ -257,6 +257,11 @@ class CellMapDataLoader:
         return self._running.again(ticket, row)
 
     @property
+    def batch_sampler(self) -> Any:
+        """The batch sampler of ``loader``, for frameworks that ask whatever they iterate for one."""
+        return self.loader.batch_sampler
+
+    @property
     def device_manager(self) -> DeviceManager:
         """What knows the device; can be replaced."""
         return self._device_manager

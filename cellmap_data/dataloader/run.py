@@ -16,7 +16,7 @@ from cellmap_data.dataloader.sampled import follow
 from cellmap_data.dataloader.schedule import Share, Ticket
 from cellmap_data.dataloader.sources import Source
 from cellmap_data.errors import ShardedTwiceError, StaleIteratorError, message
-from cellmap_data.sampler import Clock, SampleIndex
+from cellmap_data.sampler import Clock, Point, SampleIndex
 
 
 class Run:
@@ -34,6 +34,10 @@ class Run:
         Says where to begin, and is told how far the consumer has come.
     """
 
+    epoch: int
+    _point: Point
+    _tickets: _Tickets
+
     def __init__(
         self,
         owner: Any,
@@ -44,9 +48,7 @@ class Run:
         clock: Clock,
     ) -> None:
         self._owner, self._hooks, self._source, self._report = owner, hooks, source, report
-        self._share, self._clock, self._point = share, clock, clock.begin()
-        self.epoch = self._point.epoch
-        self._tickets = _Tickets(share.batches(clock.seed, self._point), self._point.trail)
+        self._share, self._clock = share, clock
         self._wanted: int | None = None
         self._delivered: Any = None
         self._delivered_at = 0.0
@@ -149,8 +151,11 @@ class Run:
                 self._report.tell_skipped(self.epoch)
 
     def _begin(self) -> None:
+        """Take the coming epoch: an iterator that nobody asks for a batch uses up none."""
         if self._state == "new":
-            self._state = "running"
+            self._state, self._point = "running", self._clock.begin()
+            self.epoch = self._point.epoch
+            self._tickets = _Tickets(self._share.batches(self._clock.seed, self._point), self._point.trail)
             self._hooks.pre_epoch(loader=self._owner, epoch=self.epoch)
 
     def _goes_on(self) -> bool:

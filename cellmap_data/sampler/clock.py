@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
+from cellmap_data.sampler.ranks import common_seed
 
 
 class Point(NamedTuple):
@@ -29,7 +29,7 @@ class Clock:
     Parameters
     ----------
     seed
-        None takes ``torch.initial_seed()`` when the first number is needed.
+        None takes ``torch.initial_seed()`` when the first number is needed; ranks agree on one of theirs.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Clock:
     def seed(self) -> int:
         """The seed, fixed from its first use on."""
         if self._seed is None:
-            self._seed = torch.initial_seed()
+            self._seed = common_seed()
         return self._seed
 
     @property

@@ -67,3 +67,19 @@ class RankOptions(NamedTuple):
 
 
 ASK_TORCH = RankOptions()
+
+_SEED = "cellmap_data/seed"
+
+
+def common_seed() -> int:
+    """``torch.initial_seed()``, on all ranks that of the one that asks first.
+
+    A process starts with a seed of its own, so ranks that took theirs would split different orders. The
+    store of torch.distributed agrees on one without anybody waiting: ranks need not ask at the same time, or
+    at all.
+    """
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return torch.initial_seed()
+    store = distributed.distributed_c10d._get_default_store()
+    return int(store.compare_set(_SEED, "", str(torch.initial_seed())))
