@@ -24,6 +24,7 @@ from cellmap_data.spatial.motion import Matrix, Motion, Warp
 from cellmap_data.spatial.planning import plan_read
 from cellmap_data.spatial.plans import AveragePlan, CopyPlan, ReadPlan, ResamplePlan
 from cellmap_data.spatial.resampling import resample
+from cellmap_data.spatial.showing import positions_showing, voxels_shown
 from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatial_table
 from cellmap_data.spatial.tiles import Tiles
 from cellmap_data.spatial.tiling import Blocks, Tiling
@@ -69,8 +70,10 @@ __all__ = [
     "mean_chunks",
     "nearest_voxel",
     "plan_read",
+    "positions_showing",
     "resample",
     "same_voxel_size",
     "sampling_grid",
     "spatial_table",
+    "voxels_shown",
 ]
