@@ -21,7 +21,7 @@ from cellmap_data.spatial import Blocks
 from cellmap_data.storage import ArrayReader
 
 _CRAWLERS = 16  # volumes whose metadata is read at a time: on a cluster each file is a round trip
-_READERS = max(2, min(8, os.cpu_count() or 1))  # each holds one block; the chunks of it come in parallel
+READERS = max(2, min(8, os.cpu_count() or 1))  # each holds one block; the chunks of it come in parallel
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def count_labels(labels: Iterable[Labels]) -> dict[str, Tally]:
         found = dict(zip(arrays, told, strict=True))
     unknown = [arrays[uri] for uri, tally in found.items() if tally is None]
     total = sum(one.voxels for one in unknown)
-    with Bar("Counting labels", total) as bar, ThreadPoolExecutor(_READERS) as pool:
+    with Bar("Counting labels", total) as bar, ThreadPoolExecutor(READERS) as pool:
         tallies = list(pool.map(lambda one: _read(one, bar), unknown))
     counted = {one.stored.uri: tally for one, tally in zip(unknown, tallies, strict=True)}
     return {uri: tally for uri, tally in found.items() if tally is not None} | counted
@@ -97,7 +97,7 @@ def _read(labels: Labels, bar: Bar) -> Tally:
     stored, positive, known = labels.stored, 0, 0
     place = Remembered(stored.uri, labels.context)  # as it is before the first voxel is read
     reader = labels.open(stored.uri)
-    edge = 256 if stored.dtype.itemsize == 1 else 128  # a multiple of usual chunks, at most 16 MB
+    edge = read_edge(stored.dtype)
     for box in Blocks(stored.source.lattice.shape, (edge, edge, edge)):
         block = reader.read(stored.axes.index(box))
         missing = _missing(block)
@@ -107,6 +107,11 @@ def _read(labels: Labels, bar: Bar) -> Tally:
     tally = Tally(positive, known)
     place.keep(tally)
     return tally
+
+
+def read_edge(dtype: np.dtype[Any]) -> int:
+    """Voxels along each edge of what is read at a time: a multiple of usual chunks, at most 16 MB."""
+    return 256 if dtype.itemsize == 1 else 128
 
 
 def _missing(block: npt.NDArray[Any]) -> int:

@@ -1,4 +1,4 @@
-"""Counts kept from one program to the next, in a folder of the user's and never beside the data."""
+"""What was counted, kept from one program to the next in a folder of the user's and never beside the data."""
 
 from __future__ import annotations
 
@@ -31,56 +31,81 @@ def cache_folder() -> Path:
     return Path(home, "cellmap-data")
 
 
-class Remembered:
-    """The place of one array's counts. What lies there and cannot be read counts as nothing.
+class Place:
+    """Where something that was found out about one array is kept. What cannot be read counts as nothing.
 
     Parameters
     ----------
+    kind, suffix : str
+        What it is about, the name of a folder; and how the file's name ends.
     uri : str
-        Path of the array. The place depends on it and on the array's fingerprint, so what was counted before
-        a change is never found again.
+        Path of the array. The place depends on it and on the array's fingerprint, so what was found out
+        before a change is never found again.
     context : object, optional
         How to reach the store, see :mod:`cellmap_data.storage.access`.
+    parameters : object, optional
+        What else it depends on, as JSON can tell it; also a number that grows when the meaning changes.
     """
 
+    def __init__(
+        self, kind: str, suffix: str, uri: str, context: Any = None, parameters: Any = _FORM
+    ) -> None:
+        self.uri, state = uri if "://" in uri else os.path.abspath(uri), fingerprint(uri, context)
+        key = hashlib.sha256(json.dumps([parameters, self.uri, state]).encode()).hexdigest()
+        self._path = cache_folder() / kind / key[:2] / f"{key}{suffix}" if state else None
+
+    def read(self) -> bytes | None:
+        """What lies there."""
+        try:
+            return None if self._path is None else self._path.read_bytes()
+        except OSError:
+            return None
+
+    def write(self, content: bytes) -> None:
+        """Write it down in one step, so that other processes see all of it or nothing.
+
+        Where that cannot be done there is one warning for the folder, and it is found out again next time.
+        """
+        if self._path is None:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(self._path, content)
+        except OSError as error:
+            _warn_once(str(cache_folder()), error)
+
+
+class Remembered:
+    """The counts of one array as they are kept; ``uri`` and ``context`` as for :class:`Place`."""
+
     def __init__(self, uri: str, context: Any = None) -> None:
-        self._uri, state = uri if "://" in uri else os.path.abspath(uri), fingerprint(uri, context)
-        key = hashlib.sha256(json.dumps([_FORM, self._uri, state]).encode()).hexdigest()
-        self._path = cache_folder() / "counts" / key[:2] / f"{key}.json" if state else None
+        self._place = Place("counts", ".json", uri, context)
 
     def recall(self) -> Tally | None:
         """The counts of last time, or None."""
-        if self._path is None:
+        content = self._place.read()
+        if content is None:
             return None
         try:
-            kept = json.loads(self._path.read_bytes())
+            kept = json.loads(content)
             tally = Tally(kept["positive"], kept["known"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None
         counts = (tally.positive, tally.known)
         good = all(isinstance(n, int) for n in counts) and 0 <= tally.positive <= tally.known
         return tally if good else None
 
     def keep(self, tally: Tally) -> None:
-        """Write the counts down in one step, so that other processes see all of it or nothing.
-
-        Where that cannot be done there is one warning for the folder, and they are counted again next time.
-        """
-        if self._path is None:
-            return
-        text = json.dumps({"uri": self._uri, "positive": tally.positive, "known": tally.known})
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(self._path, text)
-        except OSError as error:
-            _warn_once(str(cache_folder()), error)
+        """Write the counts down."""
+        told = {"uri": self._place.uri, "positive": tally.positive, "known": tally.known}
+        self._place.write(json.dumps(told).encode())
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, content: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content)
         os.replace(temporary, path)
     except OSError:
         os.unlink(temporary)
@@ -93,7 +118,7 @@ def _warn_once(folder: str, error: OSError) -> None:
             return
         _warned_of.add(folder)
     warnings.warn(
-        f"Counts of classes cannot be kept in {folder} ({error.strerror}): they are counted again next time. "
+        f"What was counted cannot be kept in {folder} ({error.strerror}): it is counted again next time. "
         f"Set {FOLDER_VARIABLE} to a folder that can be written to.",
         stacklevel=2,
     )
