@@ -20,6 +20,7 @@ _HOMES = {
     "ClassBalancedSampler": "cellmap_data.sampler",
     "EmptyImage": "cellmap_data.empty_image",
     "EnhancedCellMapDataLoader": "cellmap_data.enhanced_dataloader",
+    "ForegroundSampler": "cellmap_data.sampler",
     "ImageWriter": "cellmap_data.image_writer",
     "MutableSubsetRandomSampler": "cellmap_data.sampler",
 }
@@ -35,6 +36,7 @@ __all__ = [
     "ClassBalancedSampler",
     "EmptyImage",
     "EnhancedCellMapDataLoader",
+    "ForegroundSampler",
     "ImageWriter",
     "MutableSubsetRandomSampler",
     "__version__",
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from cellmap_data.image import CellMapImage
     from cellmap_data.image_writer import ImageWriter
     from cellmap_data.multidataset import CellMapMultiDataset
-    from cellmap_data.sampler import ClassBalancedSampler, MutableSubsetRandomSampler
+    from cellmap_data.sampler import ClassBalancedSampler, ForegroundSampler, MutableSubsetRandomSampler
     from cellmap_data.subdataset import CellMapSubset
 
 

@@ -28,6 +28,7 @@ from cellmap_data.dataset import (
     class_counts,
     class_weights,
     crop_weights,
+    foreground,
     fresh,
     position,
     read_entries,
@@ -40,6 +41,8 @@ from cellmap_data.errors import ConfigurationError, SampleError, StoreError, mes
 from cellmap_data.image import ValueCallable
 from cellmap_data.prefetch import Prefetcher
 from cellmap_data.sampler import (
+    BLOCK,
+    CropSightings,
     Draw,
     MutableSubsetRandomSampler,
     SampleIndex,
@@ -323,6 +326,11 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
             If weights are negative, or nothing can be drawn.
         """
         return weighted_sampler(self, rng, self.datasets, dataset_weights, samples_per_epoch)
+
+    def foreground(self, block: int = BLOCK) -> CropSightings:
+        """Where each annotated class shows, of each crop: :meth:`CellMapDataset.foreground`."""
+        self.verify()
+        return foreground(self.crops, block)
 
     def get_subset_random_sampler(
         self, num_samples: int, weighted: bool = True, rng: torch.Generator | None = None

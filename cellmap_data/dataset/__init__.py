@@ -6,6 +6,7 @@ from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights, crop_weights
 from cellmap_data.dataset.crawling import find_faults, read_metadata
 from cellmap_data.dataset.dataset import CellMapDataset
+from cellmap_data.dataset.foreground import foreground
 from cellmap_data.dataset.indices import JoinedIndices, position, sizes_within
 from cellmap_data.dataset.layout import Layout
 from cellmap_data.dataset.origin import Origin
@@ -34,6 +35,7 @@ __all__ = [
     "class_weights",
     "crop_weights",
     "find_faults",
+    "foreground",
     "fresh",
     "position",
     "read_entries",

@@ -12,6 +12,7 @@ from cellmap_data.advice import Advice
 from cellmap_data.config import ArraySpec, Pad
 from cellmap_data.dataset.accesses import advice_for
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights
+from cellmap_data.dataset.foreground import foreground
 from cellmap_data.dataset.indices import position
 from cellmap_data.dataset.inputs import MISSING
 from cellmap_data.dataset.layout import Layout
@@ -20,6 +21,7 @@ from cellmap_data.dataset.request import Contents, Request
 from cellmap_data.empty_image import EmptyImage
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import CellMapImage, Labels, Tally, box_by_axis
+from cellmap_data.sampler import BLOCK, CropSightings
 from cellmap_data.spatial import AXES, Tiling
 
 Boxes: TypeAlias = dict[str, tuple[float, float]]
@@ -171,6 +173,29 @@ class CropFacts:
     def class_weights(self) -> dict[str, float]:
         """Background over foreground of each class, in class order; 1 for a class without foreground."""
         return class_weights(self.class_counts)
+
+    def foreground(self, block: int = BLOCK) -> CropSightings:
+        """Where each annotated class shows, in blocks of labels; what a ``ForegroundSampler`` is made from.
+
+        Labels are looked at once, with a progress bar if that takes long, at the level that the first target
+        is read from; what was found is kept in the user's cache.
+
+        Parameters
+        ----------
+        block : int
+            Voxels along each edge of a block.
+
+        Returns
+        -------
+        sequence of tuple
+            For this one crop its positions per axis, and ``{class: Sightings}``.
+
+        Raises
+        ------
+        StoreError
+            If volumes cannot be used, or labels that must be read cannot be.
+        """
+        return foreground([self], block)
 
     def get_indices(self, chunk_size: Mapping[str, float]) -> Tiling:
         """The positions whose tiles cover the crop.
