@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,6 +30,8 @@ class Sightings:
     number: Indices
 
 
+_NOWHERE = Sightings(np.zeros(0, np.int64), np.zeros((0, 3), np.int64), np.zeros((0, 3), np.int64))
+
 CropSightings: TypeAlias = Sequence[tuple[tuple[int, int, int], Mapping[str, Sightings]]]
 """Of each crop, its positions per axis and where its annotated classes show."""
 
@@ -43,51 +44,54 @@ class BlockIndex:
     ----------
     ends : ndarray of float64
         Running sum of what blocks are drawn in proportion to, [n].
-    starts : ndarray of int64
-        Index of the first position of each block's crop, [n].
-    extents : ndarray of int64
-        Positions per axis of its crop, [n, 3].
-    first, number : ndarray of int64
+    crops : ndarray of int32
+        The crop of each block, [n].
+    first, number : ndarray of int64 and of int32
         As in :class:`Sightings`, of all blocks.
+    starts, extents : ndarray of int64
+        Of each crop, the index of its first position, [crops], and its positions per axis, [crops, 3].
     """
 
     ends: npt.NDArray[np.float64]
+    crops: npt.NDArray[np.int32]
+    first: Indices
+    number: npt.NDArray[np.int32]
     starts: Indices
     extents: Indices
-    first: Indices
-    number: Indices
 
     @classmethod
     def of(cls, name: str, crops: CropSightings, by: str) -> BlockIndex:
         """The blocks of one class; each in proportion to its positive voxels, or as any other."""
-        weights = [np.zeros(0, np.int64)]
-        starts, extents, first, number = list(weights), *([np.zeros((0, 3), np.int64)] for _ in range(3))
-        start = 0
-        for counts, classes in crops:
-            found = classes.get(name)
-            if found is not None:
-                n = found.counts.size
-                weights.append(found.counts if by == "voxels" else np.ones(n, np.int64))
-                starts.append(np.full(n, start, np.int64))
-                extents.append(np.broadcast_to(np.array(counts, np.int64), (n, 3)))
-                first.append(found.first)
-                number.append(found.number)
-            start += math.prod(counts)
-        columns = (np.concatenate(column) for column in (starts, extents, first, number))
-        return cls(np.cumsum(np.concatenate(weights), dtype=np.float64), *columns)
+        found = [(crop, classes[name]) for crop, (_, classes) in enumerate(crops) if name in classes]
+        blocks = [one for _, one in found] or [_NOWHERE]
+        counts = np.concatenate([one.counts for one in blocks])
+        extents = np.array([counts for counts, _ in crops], np.int64).reshape(-1, 3)
+        sizes = extents.prod(axis=1)
+        return cls(
+            np.cumsum(counts if by == "voxels" else np.ones_like(counts), dtype=np.float64),
+            np.repeat(np.array([crop for crop, _ in found], np.int32), [one.counts.size for _, one in found]),
+            np.concatenate([one.first for one in blocks]),
+            np.concatenate([one.number.astype(np.int32) for one in blocks]),
+            np.cumsum(sizes) - sizes,
+            extents,
+        )
 
     @classmethod
     def mixed(cls, parts: Sequence[tuple[BlockIndex, float]]) -> BlockIndex:
-        """The blocks of several classes, each class with its probability."""
+        """The blocks of several classes of the same crops, each class with its probability."""
         ends, before = [], 0.0
         for index, probability in parts:
             ends.append(before + index.ends / index.ends[-1] * probability)
             before = float(ends[-1][-1])
-        columns = (
-            np.concatenate([getattr(index, name) for index, _ in parts])
-            for name in ("starts", "extents", "first", "number")
+        indices = [index for index, _ in parts]
+        return cls(
+            np.concatenate(ends),
+            np.concatenate([index.crops for index in indices]),
+            np.concatenate([index.first for index in indices]),
+            np.concatenate([index.number for index in indices]),
+            indices[0].starts,
+            indices[0].extents,
         )
-        return cls(np.concatenate(ends), *columns)
 
     def draw(self, chances: npt.NDArray[np.float64], words: Sequence[Words]) -> Indices:
         """A block by its share, then a position that shows it.
@@ -101,9 +105,9 @@ class BlockIndex:
         """
         found = np.searchsorted(self.ends, chances * self.ends[-1], side="right")
         blocks = np.minimum(found, self.ends.size - 1)  # the product may round up to the last end
-        index = np.zeros_like(blocks)
+        crops, index = self.crops[blocks], np.zeros_like(blocks)
         for axis, along in enumerate(words):
             place = self.first[blocks, axis] + below(along, self.number[blocks, axis])
-            index = index * self.extents[blocks, axis] + place
-        drawn: Indices = self.starts[blocks] + index
+            index = index * self.extents[crops, axis] + place
+        drawn: Indices = self.starts[crops] + index
         return drawn
