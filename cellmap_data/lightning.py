@@ -1,0 +1,67 @@
+"""The loaders of a split as a Lightning data module; needs the extra ``cellmap-data[lightning]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning import LightningDataModule
+
+from cellmap_data.datasplit import CellMapDataSplit
+from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
+
+__all__ = ["CellMapDataModule"]
+
+
+class CellMapDataModule(LightningDataModule):
+    """Trains on the training crops of a split, validates on tiles that cover its validation crops.
+
+    Lightning moves batches to the device and the loaders leave that to it; the loaders split over ranks, and
+    Lightning leaves that to them. A checkpoint in mid-epoch holds where the loaders stand.
+
+    Parameters
+    ----------
+    split : CellMapDataSplit
+        The crops.
+    batch_size : int
+        Samples in a batch, of training and validation.
+    validation_options : mapping, optional
+        Arguments of the validation loader, in place of those of training with the same names.
+    **options
+        Arguments of :class:`~cellmap_data.EnhancedCellMapDataLoader`, for both loaders; those that choose the
+        samples of an epoch (``sampler``, ``weighted_sampler``, ``iterations_per_epoch``) for training only.
+
+    Raises
+    ------
+    ConfigurationError
+        When Lightning asks for a loader that cannot be made with these options.
+    """
+
+    def __init__(
+        self,
+        split: CellMapDataSplit,
+        batch_size: int = 1,
+        *,
+        validation_options: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.split = split
+        self._training = {"batch_size": batch_size, **options}
+        shared = {name: value for name, value in self._training.items() if name not in _CHOOSING}
+        self._validation = {**shared, **(validation_options or {})}
+
+    def train_dataloader(self) -> EnhancedCellMapDataLoader:
+        """A loader of the training crops."""
+        return EnhancedCellMapDataLoader(
+            self.split.train_datasets_combined, is_train=True, device="cpu", **self._training
+        )
+
+    def val_dataloader(self) -> EnhancedCellMapDataLoader:
+        """A loader of the validation tiles, in sequence."""
+        return EnhancedCellMapDataLoader(
+            self.split.validation_blocks, is_train=False, device="cpu", **self._validation
+        )
+
+
+_CHOOSING = ("iterations_per_epoch", "sampler", "weighted_sampler")
