@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,11 +77,8 @@ def test_training_from_a_table(folder) -> None:
 def test_two_ranks_share_an_epoch(folder, script) -> None:
     """Started by torchrun on two ranks, a script trains each on samples of its own."""
     printed = run(folder, script, RAW, LABELS, "nuclei", "boundary", launcher=TORCHRUN)
-    ranks = [
-        set(map(int, line.split("[")[1].rstrip("]").split(", ")))
-        for line in printed.splitlines()
-        if line.startswith("rank ")
-    ]
+    found = re.findall(r"rank \d: \[([\d, ]+)\]", printed)
+    ranks = [set(map(int, positions.split(", "))) for positions in found]
     assert [len(rank) for rank in ranks] == ([20, 20] if "ddp" in script else [10, 10])
     assert not ranks[0] & ranks[1]
 
