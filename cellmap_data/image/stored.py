@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from cellmap_data.config import ArraySpec, raise_together
 from cellmap_data.errors import StoreError
 from cellmap_data.image.axes import StoredAxes
 from cellmap_data.image.faults import array_faults
-from cellmap_data.ngff import Multiscale, parse_multiscale
+from cellmap_data.ngff import Axis, Level, Multiscale, parse_multiscale
 from cellmap_data.spatial import (
     Lattice,
     Motion,
@@ -113,9 +114,7 @@ class StoredImage:
             If the array is missing or does not have the axes of the volume; then the other levels are
             looked at too, and everything that is wrong is listed.
         """
-        axes = StoredAxes.of(volume.axes)
-        lattices = lattices_of(volume, absent=spec.voxel[0] or 1.0)
-        level, patch = _choose(lattices, spec)
+        level, axes, lattice, patch = _serving(volume.axes, volume.levels, spec)
         uri = join(volume.uri, volume.levels[level].path)
         try:
             info = describe(uri)
@@ -124,7 +123,7 @@ class StoredImage:
             faults = array_faults(volume.uri, [one.path for one in volume.levels], axes, describe)
             raise_together(faults, "The arrays of a volume cannot be used.", place=volume.uri)
             raise
-        lattice = replace(lattices[level], shape=axes.spatial(info.shape, 1))
+        lattice = replace(lattice, shape=axes.spatial(info.shape, 1))
         return cls(uri, level, axes, Source(lattice, patch, pad), info)
 
     @property
@@ -165,6 +164,16 @@ def lattices_of(volume: Multiscale, absent: float = 1.0) -> list[Lattice]:
         Lattice(axes.vec(level.translation, 0.0), axes.vec(level.scale, absent), _ANY_SHAPE)
         for level in volume.levels
     ]
+
+
+@functools.lru_cache(256)  # the classes of a crop mostly lie alike
+def _serving(
+    axes: tuple[Axis, ...], levels: tuple[Level, ...], spec: ArraySpec
+) -> tuple[int, StoredAxes, Lattice, PatchSpec]:
+    """The level that serves an array, how its axes and its voxels lie, and the patch."""
+    lattices = lattices_of(Multiscale("", axes, levels), absent=spec.voxel[0] or 1.0)
+    level, patch = _choose(lattices, spec)
+    return level, StoredAxes.of(axes), lattices[level], patch
 
 
 def _choose(lattices: Sequence[Lattice], spec: ArraySpec) -> tuple[int, PatchSpec]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, message
@@ -18,6 +20,10 @@ MoreFaults: TypeAlias = Callable[[Sequence[str], int], Iterable[str]]
 """From the paths of levels and the number of axes (0: unknown) to what is wrong with the arrays there."""
 
 _VERSIONS = ("0.4", "0.5")
+
+_READ = ("axes", "datasets", "coordinateTransformations", "coordinateSystems")
+_ALIKE = 256
+"""What is read last of so many volumes that differ: those of a crop are mostly alike, and read once."""
 
 _OTHERS = {
     "plate": "this is a plate; give the path of an image in one of its wells",
@@ -101,15 +107,50 @@ def parse_multiscale(uri: str, attributes: Mapping[str, Any], more: MoreFaults |
     multiscales = source.get("multiscales")
     if not isinstance(multiscales, list) or not multiscales or not isinstance(multiscales[0], Mapping):
         raise _no_multiscale(uri, attributes, source)
-    metadata, findings = multiscales[0], Findings()
-    _check_version(metadata if source is attributes else source, metadata, findings)
+    version = (multiscales[0] if source is attributes else source).get("version")
+    content = _content(version, {key: multiscales[0][key] for key in _READ if key in multiscales[0]})
+    faults = list(content.faults)
+    if faults and more is not None:
+        faults.extend(more(content.paths, content.ndim))
+    raise_faults(MetadataError, "The multiscale metadata is not valid.", faults, place=uri)
+    Findings([], list(content.departures)).warn(uri)
+    return Multiscale(uri, content.axes, content.levels)
+
+
+class _Content(NamedTuple):
+    """What metadata says, wherever it is found: axes and levels as stored, and the findings.
+
+    ``paths`` and ``ndim`` are those of the metadata, of which levels and axes are made if there is no fault.
+    """
+
+    axes: tuple[Axis, ...]
+    levels: tuple[Level, ...]
+    paths: tuple[str, ...]
+    ndim: int
+    faults: tuple[str, ...]
+    departures: tuple[str, ...]
+
+
+def _content(version: Any, metadata: Mapping[str, Any]) -> _Content:
+    try:
+        text = json.dumps([version, metadata])
+    except (TypeError, ValueError):  # from a plugin that gives more than JSON has
+        return _understood(version, metadata)
+    return _understood_once(text)
+
+
+@functools.lru_cache(_ALIKE)
+def _understood_once(text: str) -> _Content:
+    return _understood(*json.loads(text))
+
+
+def _understood(version: Any, metadata: Mapping[str, Any]) -> _Content:
+    findings = Findings()
+    _check_version(version, metadata, findings)
     axes, entries = _parse(metadata, findings)
-    volume = _in_nm(uri, axes, entries, findings)
-    if findings.faults and more is not None:
-        findings.faults.extend(more([entry.path for entry in entries], len(axes)))
-    raise_faults(MetadataError, "The multiscale metadata is not valid.", findings.faults, place=uri)
-    findings.warn(uri)
-    return volume
+    stored, levels = _in_nm(axes, entries, findings)
+    paths = tuple(entry.path for entry in entries)
+    return _Content(stored, levels, paths, len(axes), tuple(findings.faults), tuple(findings.departures))
 
 
 def _parse(metadata: Mapping[str, Any], findings: Findings) -> tuple[tuple[Axis, ...], list[Entry]]:
@@ -123,15 +164,17 @@ def _parse(metadata: Mapping[str, Any], findings: Findings) -> tuple[tuple[Axis,
     return axes, parse_entries(metadata.get("datasets"), common, len(axes), findings, scaled=True)
 
 
-def _in_nm(uri: str, axes: Sequence[Axis], entries: Sequence[Entry], findings: Findings) -> Multiscale:
-    """The volume with sizes in nm, and axes and levels in the order in which arrays store them."""
+def _in_nm(
+    axes: Sequence[Axis], entries: Sequence[Entry], findings: Findings
+) -> tuple[tuple[Axis, ...], tuple[Level, ...]]:
+    """Axes and levels in the order in which arrays store them, sizes in nm."""
     orders = {entry.order for entry in entries}
     if len(orders) > 1:
         findings.fault(
             "datasets: expected the same axes in the same order at each level, got mapAxis of some"
         )
     if findings.faults:
-        return Multiscale(uri, tuple(axes), ())
+        return tuple(axes), ()
     order = next(iter(orders))
     stored = tuple(axes[i] for i in order)
     levels = []
@@ -143,11 +186,10 @@ def _in_nm(uri: str, axes: Sequence[Axis], entries: Sequence[Entry], findings: F
                 f"{entry.place}: expected sizes and places that a float can hold in nm, got {scale}"
             )
         levels.append(Level(entry.path, scale, translation))
-    return Multiscale(uri, stored, tuple(levels))
+    return stored, tuple(levels)
 
 
-def _check_version(holder: Mapping[str, Any], metadata: Mapping[str, Any], findings: Findings) -> None:
-    version = holder.get("version")
+def _check_version(version: Any, metadata: Mapping[str, Any], findings: Findings) -> None:
     if version in _VERSIONS or (version is not None and "coordinateSystems" in metadata):
         return
     got = "is missing" if version is None else f"is {version!r}"

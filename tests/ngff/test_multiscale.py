@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cellmap_data.errors import MetadataError
+from cellmap_data.errors import FormatWarning, MetadataError
 from cellmap_data.ngff import parse_multiscale
 from cellmap_data.storage import read_attributes
 from tests.volumes import ramp, write_multiscale
@@ -157,3 +157,22 @@ def test_all_faults_are_reported_together() -> None:
     assert str(caught.value).count("furlong") == 3
     assert "datasets[0]" in str(caught.value)
     assert "datasets[1]" in str(caught.value)
+
+
+def test_alike_volumes_are_told_apart() -> None:
+    """Metadata that is read once for many volumes warns, and fails, for each of them with its own path."""
+    short, bad = multiscale(scale(4, 2, 1)), multiscale(scale(0, 2, 1))
+    del short["multiscales"][0]["version"]
+    for uri in ("/one", "/other"):
+        with pytest.warns(FormatWarning, match=f"(?s){uri}.*version: is missing"):
+            assert parse_multiscale(uri, short).uri == uri
+        for _ in range(2):
+            with pytest.raises(MetadataError, match=uri) as caught:
+                parse_multiscale(uri, bad, lambda paths, ndim: [f"{ndim} axes in {paths[0]} of {uri}"])
+            assert str(caught.value).count(f"3 axes in s0 of {uri}") == 1
+
+
+def test_what_json_has_no_word_for_is_no_number() -> None:
+    """Attributes from a plugin may hold anything: what is not understood is a fault, and no surprise."""
+    with pytest.raises(MetadataError, match="expected"):
+        parse_multiscale("/volume", multiscale(scale(object(), 2, 1)))
