@@ -57,14 +57,14 @@ def _load_order(state: Mapping[str, Any], schedule: OrderSchedule) -> None:
     if order["kind"] != type(source).__name__:
         raise _unfit(f"the sampler {order['kind']}", type(source).__name__, "load it with the same sampler")
     if isinstance(source, OrderSampler):
+        before, seed = source.state_dict(), source.seed
         source.load_state_dict(order)
-    probe = _probe(schedule, state["seed"], state["epoch"])
-    if probe != order["probe"]:
-        raise _unfit(
-            "the indices that the epoch begins with",
-            "others",
-            "load it with the same data, shuffle, weights and subsets",
-        )
+        if order["probe"] != _probe(schedule, state["seed"], state["epoch"]):
+            source.load_state_dict(before)
+            source.seed = seed
+            raise _other_order()
+    elif order["probe"] != _probe(schedule, state["seed"], state["epoch"]):
+        raise _other_order()
 
 
 def _probe(schedule: OrderSchedule, seed: int, epoch: int) -> int:
@@ -72,6 +72,11 @@ def _probe(schedule: OrderSchedule, seed: int, epoch: int) -> int:
     order = schedule.order(seed)
     places = np.arange(min(_PROBED, schedule.source.samples_per_epoch), dtype=np.int64)
     return zlib.crc32(order.indices(epoch, places).tobytes())
+
+
+def _other_order() -> ConfigurationError:
+    hint = "load it with the same data, shuffle, weights and subsets"
+    return _unfit("the indices that the epoch begins with", "others", hint)
 
 
 def _unfit(expected: object, got: object, hint: str) -> ConfigurationError:

@@ -54,7 +54,7 @@ def weighted_sampler(
     else:
         sizes, shares = [len(part) for part in parts], list(weights)
     seed = None if rng is None else rng.initial_seed()
-    return WeightedSampler(sizes, shares, samples_per_epoch or count, seed)
+    return WeightedSampler(sizes, shares, count if samples_per_epoch is None else samples_per_epoch, seed)
 
 
 def subset_sampler(

@@ -41,7 +41,7 @@ class OrderSampler(DistributedSampler[int], ABC):
     Attributes
     ----------
     clock : Clock
-        Where it stands; a loader that drives it puts its own here.
+        Where it stands; a loader that drives it puts its own here. Iterating by hand does not move that.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class OrderSampler(DistributedSampler[int], ABC):
         self.samples_per_epoch = self.checked_count(samples_per_epoch)
         self.seed: int | None = seed  # type: ignore[assignment]
         self.ranks = RankOptions.checked(rank, world_size)
-        self.clock = Clock()
+        self.clock = self._own = Clock()
 
     @staticmethod
     def checked_count(samples_per_epoch: int) -> int:
@@ -98,7 +98,7 @@ class OrderSampler(DistributedSampler[int], ABC):
         return -(-self.samples_per_epoch // self.ranks.beside_frameworks().world_size)
 
     def __iter__(self) -> Iterator[int]:
-        return self._indices(self.clock.begin())
+        return self._indices(self._own.begin())
 
     def _indices(self, begun: Point) -> Iterator[int]:
         order, (rank, world) = self.current_order(), self.ranks.beside_frameworks()
@@ -107,9 +107,9 @@ class OrderSampler(DistributedSampler[int], ABC):
             places = np.arange(first + rank, min(first + world * _BLOCK, total + rank), world, dtype=np.int64)
             indices = order.indices(begun.epoch, places % total)
             for after, index in zip((places - rank + world).tolist(), indices.tolist(), strict=True):
-                self.clock.reach(Point(begun.epoch, after))
+                self._own.reach(Point(begun.epoch, after))
                 yield index
-        self.clock.finish()
+        self._own.finish()
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to go on later: (seed, epoch, next k) and which subset, if there is one.

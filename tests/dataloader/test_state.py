@@ -217,6 +217,15 @@ def test_our_samplers_go_on(kind, count):
     assert [contents(batch) for batch in other] == whole[1][3:]
 
 
+def test_looking_at_a_sampler_does_not_move_its_loader():
+    """What a driven sampler yields by hand is its order, and the loader goes on where it stood."""
+    loader = made(sampler=UniformSampler(SIZE))
+    state = stopped(loader, 2)
+    assert list(loader.sampler) == [i for i, *_ in samples(made(sampler=UniformSampler(SIZE)))]
+    assert loader.state_dict() == state
+    assert loader.sampler.state_dict()["k"] == 2 * BATCH
+
+
 def test_our_samplers_go_on_alone():
     """Behind a foreign DataLoader a sampler counts what it handed out."""
     whole = list(UniformSampler(SIZE, seed=9))
@@ -300,6 +309,8 @@ def test_a_subset_that_a_user_chose_must_be_the_same():
 
 def test_other_weights_are_refused():
     """The order shows that it is another."""
-    loader = made(sampler=WeightedSampler([3, 20], [1, 2], 30))
+    loader, other = (made(sampler=WeightedSampler([3, 20], [1, 2], 30)) for _ in range(2))
     with pytest.raises(ConfigurationError, match="weights"):
-        loader.load_state_dict(stopped(made(sampler=crops_drawn("weighted")), 2))
+        loader.load_state_dict(stopped(made(seed=4, sampler=crops_drawn("weighted")), 2))
+    assert loader.state_dict() == other.state_dict()
+    assert epochs(loader) == epochs(other)
