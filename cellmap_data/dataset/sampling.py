@@ -17,6 +17,7 @@ from cellmap_data.sampler import (
     WeightedSampler,
     WindowedSampler,
     Windows,
+    common_seed,
 )
 
 
@@ -63,7 +64,7 @@ def subset_sampler(
     """A sampler of ``num_samples`` positions that are drawn now, and anew when it is refreshed."""
     count = len(dataset)
     seed = dataset.seed if rng is None else rng.initial_seed()
-    seed = torch.initial_seed() if seed is None else seed
+    seed = common_seed() if seed is None else seed
     if weighted and len(dataset.crops) > 1:
         sizes, shares = _by_class(dataset)
         return MutableSubsetRandomSampler(

@@ -7,7 +7,7 @@ from cellmap_data.sampler.clock import Clock, Point
 from cellmap_data.sampler.draws import Draw, SampleIndex, Stream, generator_for, replacement
 from cellmap_data.sampler.foreground import BLOCK, ForegroundOrder, ForegroundSampler
 from cellmap_data.sampler.orders import Order, SequentialOrder, ShuffledOrder
-from cellmap_data.sampler.ranks import ASK_TORCH, RankOptions
+from cellmap_data.sampler.ranks import ASK_TORCH, RankOptions, common_seed
 from cellmap_data.sampler.subset import MutableSubsetRandomSampler, SubsetDraw
 from cellmap_data.sampler.uniform import UniformSampler
 from cellmap_data.sampler.weighted import WeightedOrder, WeightedSampler
@@ -42,6 +42,7 @@ __all__ = [
     "WindowedOrder",
     "WindowedSampler",
     "Windows",
+    "common_seed",
     "generator_for",
     "replacement",
 ]

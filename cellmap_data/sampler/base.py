@@ -98,9 +98,7 @@ class OrderSampler(DistributedSampler[int], ABC):
         return -(-self.samples_per_epoch // self.ranks.beside_frameworks().world_size)
 
     def __iter__(self) -> Iterator[int]:
-        return self._indices(self._own.begin())
-
-    def _indices(self, begun: Point) -> Iterator[int]:
+        begun = self._own.begin()
         order, (rank, world) = self.current_order(), self.ranks.beside_frameworks()
         total = self.samples_per_epoch
         for first in range(begun.place, total, world * _BLOCK):
