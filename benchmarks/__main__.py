@@ -1,45 +1,41 @@
-"""Measure: ``python -m benchmarks --case main --rounds 7``; ``make bench`` runs all."""
+"""Measure: ``python -m benchmarks --case main --rounds 7``; ``make bench`` runs all cases."""
 
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
+import time
 from pathlib import Path
 
-from benchmarks import volume
-from benchmarks.cases import CASES, Case
-from benchmarks.driver import Contender, take_turns
-from benchmarks.launch import LeftOutError, start
-from benchmarks.results import HEAD, rows, table
-from benchmarks.truth import Truth
-
-
-def measure(case: Case, folder: Path, rounds: int, seconds: float) -> list[Contender]:
-    """Run one case and return its contenders, ended, with what they have reached."""
-    task, contenders = case.task, []
-    place = volume.make(folder, task.size, task.labels, task.chunk, task.layout)
-    with ExitStack() as stack:
-        for setting in case.settings:
-            try:
-                contenders.append(stack.enter_context(start(setting, task, folder)))
-            except LeftOutError as reason:
-                print(f"left out: {setting.name}: {reason}")
-        take_turns(contenders, Truth(place, task.classes), rounds, seconds)
-    return contenders
+from benchmarks.cases import CASES
+from benchmarks.goals import goals
+from benchmarks.launch import ROOT
+from benchmarks.outcome import Outcome
+from benchmarks.results import Results, case_table, table
+from benchmarks.stage import measure
 
 
 def main() -> None:
-    """Measure the cases asked for, and print their tables."""
+    """Measure the cases asked for, print their tables and how they stand to the goals."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm/cellmap-data-bench"))
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES], help="default: all")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=1.0, help="about how long a round is")
+    parser.add_argument("--seconds", type=float, default=0.8, help="about how long a round is")
+    parser.add_argument("--quick", action="store_true", help="three short rounds, to see that all works")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results.md")
     args = parser.parse_args()
+    if args.quick:
+        args.rounds, args.seconds = 3, 0.2
+    results, measured = Results(args.results), dict[str, list[Outcome]]()
     for case in CASES:
         if not args.case or case.name in args.case:
-            contenders = measure(case, args.folder, args.rounds, args.seconds)
-            print("\n" + table([case.about, *HEAD], rows(contenders)), flush=True)
+            began = time.monotonic()
+            measured[case.name], left_out = measure(case, args.folder, args.rounds, args.seconds)
+            results.add(case_table(case, measured[case.name]))
+            for reason in left_out:
+                results.add(f"Left out: {reason}")
+            print(f"({case.name}: {time.monotonic() - began:.0f} s)", flush=True)
+    results.add(table(["goal", "asked", "measured", "reached"], goals(measured)))
 
 
 if __name__ == "__main__":

@@ -3,54 +3,48 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from benchmarks.tasks import Setting, Task
+from benchmarks.outcome import Outcome, Rounds
+from benchmarks.tasks import BLENDED, Setting, Task
 from benchmarks.tree import Scale, Tree
 from benchmarks.truth import Truth
 
-QUEUES = (
-    4  # batches that each worker delivers in a round, so that a round measures more than what was read ahead
-)
+QUEUES = 4  # batches of each worker in a round, so that a round measures more than what was read ahead
 
 
-@dataclass(slots=True)
-class Rounds:
-    """What rounds gave: samples per second, CPU seconds per sample, share of time waited, peak bytes."""
-
-    rates: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    waited: list[float] = field(default_factory=list)
-    peak: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Samples per second, the median."""
-        return statistics.median(self.rates)
-
-    @property
-    def cpu_per_sample(self) -> float:
-        """CPU seconds of the process tree for each sample, the median."""
-        return statistics.median(self.cpu)
+class ContenderError(Exception):
+    """A contender has ended before its time, or delivers wrong data."""
 
 
 class Contender:
-    """A process that delivers batches when told to; :mod:`benchmarks.contenders.serve` has what is said."""
+    """A process that delivers batches when told to; :mod:`benchmarks.contenders.serve` has what is said.
+
+    Parameters
+    ----------
+    setting, task : Setting, Task
+        What it is, and what it is to deliver.
+    command : sequence of str
+        What to run.
+    environment : mapping
+        The variables it sees.
+    """
 
     def __init__(
-        self, setting: Setting, task: Task, command: Sequence[str], environment: dict[str, str]
+        self, setting: Setting, task: Task, command: Sequence[str], environment: Mapping[str, str]
     ) -> None:
-        self.setting, self.task, self.rounds = setting, task, Rounds()
+        self.setting, self.task = setting, task
+        ahead = setting.workers or setting.kind == "ours"  # a peer without workers reads when it is asked
+        self.least = QUEUES * max(1, setting.workers) if ahead else 1
+        self._rounds: dict[str, Rounds] = {}
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(
             command,
@@ -58,19 +52,19 @@ class Contender:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=environment,
+            env=dict(environment),
         )
-        self.tree = Tree(self._process.pid)
-        self._scale = Scale(self.tree)
+        self._tree = Tree(self._process.pid)
+        self._scale = Scale(self._tree)
 
-    def __enter__(self) -> Contender:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in reversed(self.tree.processes()) if self._process.poll() is None else ():
-            process.kill()
+        if self._process.poll() is None:
+            self._tree.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
@@ -81,51 +75,12 @@ class Contender:
         with self._scale.watching():
             self._hear()
             if truth is not None:
-                self._check(truth)
+                self.check(truth)
             self._ask(f"run {self.least}")
-        self.tree.hold()
+        self._tree.hold()
 
-    def round(self, batches: int, step: str = "") -> dict[str, Any]:
-        """Deliver batches and keep how fast."""
-        used = self.tree.cpu_seconds()
-        self.tree.release()
-        answer = self._ask(f"run {batches} {step}")
-        self.tree.hold()
-        used = self.tree.cpu_seconds() - used
-        self.rounds.rates.append(answer["samples"] / answer["seconds"])
-        self.rounds.cpu.append(used / answer["samples"])
-        self.rounds.waited.append(answer.get("waited", 0.0) / answer["seconds"])
-        return answer
-
-    def length(self, seconds: float) -> int:
-        """How many batches last so long, found in rounds that do not count."""
-        batches, took = self.least, 0.0
-        while True:
-            took = self._time(batches)
-            if took >= seconds / 2:
-                return max(self.least, round(batches * seconds / took))
-            batches *= 2
-
-    def _time(self, batches: int) -> float:
-        self.tree.release()
-        answer = self._ask(f"run {batches}")
-        self.tree.hold()
-        return float(answer["seconds"])
-
-    def weigh(self, batches: int) -> None:
-        """Deliver batches, watched: such a round is not timed."""
-        self.tree.release()
-        with self._scale.watching():
-            self._ask(f"run {batches}")
-        self.tree.hold()
-        self.rounds.peak = self._scale.peak
-
-    @property
-    def least(self) -> int:
-        """How many batches are more than what is read ahead."""
-        return QUEUES * max(1, self.setting.workers)
-
-    def _check(self, truth: Truth) -> None:
+    def check(self, truth: Truth) -> None:
+        """Refuse a contender whose next batch is not what the task asks for."""
         with tempfile.TemporaryDirectory() as folder:
             told = self._ask(f"first {folder}")
             arrays = {
@@ -135,40 +90,85 @@ class Contender:
         if "batch" in arrays:  # the C reader keeps raw and labels side by side
             arrays = {"raw": arrays["batch"][:, :1], "labels": arrays["batch"][:, 1:]}
         try:
-            truth.check(arrays["raw"], arrays["labels"], self.task, told["places"])
+            turned, blended = self.setting.transform != "none", self.setting.transform in BLENDED
+            truth.check(arrays["raw"], arrays["labels"], self.task, told["places"], turned, blended)
         except ValueError as error:
-            raise SystemExit(f"{self.setting.name} delivers wrong data: {error}") from error
+            raise ContenderError(f"it delivers wrong data: {error}") from error
+
+    def length(self, seconds: float) -> int:
+        """How many batches last so long, found in rounds that do not count."""
+        batches = self.least
+        while True:
+            took = self._run(f"run {batches}")["seconds"]
+            if took >= seconds / 2:
+                return max(self.least, round(batches * seconds / took))
+            batches *= 2
+
+    def round(self, batches: int, step: str = "") -> None:
+        """Deliver batches, each followed by a step, and keep how that went."""
+        used = self._tree.cpu_seconds()
+        answer = self._run(f"run {batches} {step}")
+        self._rounds.setdefault(step, Rounds()).add(answer, self._tree.cpu_seconds() - used)
+
+    def weigh(self) -> None:
+        """Deliver batches, watched: such a round is not timed."""
+        with self._scale.watching():
+            self._run(f"run {self.least}")
+
+    def outcomes(self) -> list[Outcome]:
+        """What was measured, for each step."""
+        return [Outcome.of(self.setting, step, of, self._scale.peak) for step, of in self._rounds.items()]
+
+    def _run(self, line: str) -> dict[str, Any]:
+        self._tree.release()
+        answer = self._ask(line)
+        self._tree.hold()
+        return answer
 
     def _ask(self, line: str) -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, and what it left says why
         return self._hear()
 
     def _hear(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
+            code = self._process.wait()
             self._log.seek(0)
-            raise SystemExit(
-                f"{self.setting.name} ended with code {self._process.wait()}:\n{self._log.read()}"
-            )
+            raise ContenderError(f"it ended with code {code}: {self._log.read()[-2000:]}")
         return json.loads(line)
 
 
 def take_turns(
-    contenders: Sequence[Contender], truth: Truth | None, rounds: int, seconds: float, step: str = ""
-) -> None:
-    """Prepare all, then run rounds of about so many seconds, A B A B, and weigh each."""
-    batches = {}
-    for contender in contenders:
-        contender.prepare(truth)
-        batches[contender] = contender.length(seconds)
-        print(
-            f"{contender.setting.name}: rounds of {batches[contender]} batches", file=sys.stderr, flush=True
-        )
+    contenders: Sequence[Contender], rounds: int, seconds: float, steps: Sequence[str] = ("",)
+) -> list[Outcome]:
+    """Run rounds of about so many seconds, A B A B, then weigh each. All are prepared.
+
+    Parameters
+    ----------
+    contenders : sequence of Contender
+        Held still but for their own rounds.
+    rounds : int
+        How many of each, for each step.
+    seconds : float
+        About how long a round is; longer where too few batches would be delivered.
+    steps : sequence of str
+        What follows each batch: ``"sleep 50"`` (milliseconds), ``"matmul 50"``, or nothing.
+    """
+    batches = {contender: contender.length(seconds) for contender in contenders}
     for _ in range(rounds):
-        for contender in contenders:
-            contender.round(batches[contender], step)
+        for step in steps:
+            milliseconds = float(step.split()[1]) if step else 0.0
+            for contender, count in batches.items():
+                fits = round(1e3 * seconds / milliseconds) if milliseconds else count
+                contender.round(max(contender.least, min(count, fits)), step)
     for contender in contenders:
-        contender.weigh(contender.least)
+        contender.weigh()
+    said = ", ".join(f"{contender.setting.name}: {count}" for contender, count in batches.items())
+    print(f"batches of a round: {said}", file=sys.stderr)
+    return [outcome for contender in contenders for outcome in contender.outcomes()]

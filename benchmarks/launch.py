@@ -7,22 +7,31 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import volume
 from benchmarks.driver import Contender
 from benchmarks.tasks import Setting, Task
 
 ROOT = Path(__file__).parents[1]
 READER = ROOT / "benchmarks" / "native" / "reader"
+SCRIPTS = {
+    "ours": "ours",
+    "earlier": "earlier",
+    "gunpowder": "gunpowder_pipeline",
+    "monai": "monai_cache",
+    "torchio": "torchio_queue",
+    "zarrdataset": "zarrdataset_patches",
+}
+SHARED = {"torchio": "monai"}  # peers that live in the environment of another
 
 
 class LeftOutError(Exception):
     """A contender cannot be started here; says why, and what would help."""
 
 
-def start(setting: Setting, task: Task, folder: Path) -> Contender:
+def start(setting: Setting, task: Task, places: Sequence[str], variables: dict[str, str]) -> Contender:
     """Start a contender on a task.
 
     Parameters
@@ -31,25 +40,27 @@ def start(setting: Setting, task: Task, folder: Path) -> Contender:
         The contender.
     task : Task
         What it is to deliver.
-    folder : Path
-        Where volumes are, or are written.
+    places : sequence of str
+        The volumes to read: one, or many crops. The C reader takes the first.
+    variables : dict
+        Added to the environment.
 
     Raises
     ------
     LeftOutError
         When there is no compiler, or no environment of the peer.
     """
-    place = volume.make(folder, task.size, task.labels, task.chunk, task.layout)
+    environment = {**os.environ, **variables}
     if setting.kind in ("native", "ram"):
-        return Contender(setting, task, [str(compiled()), *_flags(setting, task, place)], dict(os.environ))
-    environment = {**os.environ}
+        return Contender(setting, task, [str(compiled()), *_flags(setting, task, places[0])], environment)
     if setting.kind == "ours":
         python = sys.executable
     else:
         python = str(peer(setting.kind))
         environment.pop("PYTHONPATH", None)  # it might lead to this package in place of the earlier one
-    script = ROOT / "benchmarks" / "contenders" / f"{setting.script}.py"
-    given = {**asdict(task), **asdict(setting), "folder": str(place), "classes": task.classes}
+    script = ROOT / "benchmarks" / "contenders" / f"{SCRIPTS[setting.kind]}.py"
+    given = asdict(task) | asdict(setting)
+    given |= {"places": list(places), "classes": task.classes, "transforms": setting.transforms}
     return Contender(setting, task, [python, str(script), json.dumps(given)], environment)
 
 
@@ -71,18 +82,16 @@ def compiled() -> Path:
 
 def peer(kind: str) -> Path:
     """The Python of a peer's environment."""
-    python = ROOT / f".venv-peer-{kind}" / "bin" / "python"
+    python = ROOT / f".venv-peer-{SHARED.get(kind, kind)}" / "bin" / "python"
     if not python.exists():
         raise LeftOutError(f"there is no {python.parents[1].name}; `make bench-peers` makes it")
     return python
 
 
-def _flags(setting: Setting, task: Task, place: Path) -> list[str]:
-    keys = {"v2": "", "v3": "/c"}
-    if task.layout not in keys:
-        raise LeftOutError(f"the C reader reads no {task.layout} arrays")
+def _flags(setting: Setting, task: Task, place: str) -> list[str]:
     numbers = {name: getattr(task, name) for name in ("size", "chunk", "patch", "batch", "align")}
     numbers |= {"threads": 2, "ram": int(setting.kind == "ram")}
     flags = [part for name, number in numbers.items() for part in (f"--{name}", str(number))]
+    array = "s0/c" if task.layout == "v3" else "s0"
     groups = ["raw", *(f"labels/{name}" for name in task.classes)]
-    return ["--folder", str(place), *flags, *(f"{group}/s0{keys[task.layout]}" for group in groups)]
+    return ["--folder", place, *flags, *(f"{group}/{array}" for group in groups)]

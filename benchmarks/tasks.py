@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks import volume
+
+_ALL = {"z": 0.5, "y": 0.5, "x": 0.5}
+
+TRANSFORMS: dict[str, dict[str, object]] = {
+    "none": {},
+    "mirror + transpose": {"mirror": {"axes": _ALL}, "transpose": {"axes": ["z", "y", "x"]}},
+    "one axis turned": {"rotate": {"axes": {"z": [-180, 180]}}},
+    "three axes turned": {"rotate": {"axes": {axis: [-180, 180] for axis in _ALL}}},
+    "elastic": {"elastic": {"control_point_spacing": 320, "max_displacement": 80}},
+}
+BLENDED = ("one axis turned", "three axes turned", "elastic")  # voxels of a sample are blends of those stored
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Which patches of which volume: the same for all contenders of a group."""
+    """Which patches of which volume: the same for all contenders of a group.
+
+    Attributes
+    ----------
+    patch, labels, batch
+        Voxels along each axis of a patch; classes; samples of a batch.
+    size, chunk, layout
+        Of the volume, see :func:`benchmarks.volume.make`.
+    align
+        Patches begin at multiples of so many voxels.
+    crops, crop
+        Instead of the volume, so many crops of it of so many voxels along each axis.
+    bucket
+        Whether the volume is read from an S3 server.
+    """
 
     patch: int = 128
     labels: int = 3
     batch: int = 2
     size: int = 512
-    layout: str = "v2"
     chunk: int = 64
+    layout: str = "v2"
     align: int = 1
-    transforms: Mapping[str, object] = field(default_factory=dict)
+    crops: int = 0
+    crop: int = 192
+    bucket: bool = False
 
     @property
     def classes(self) -> list[str]:
         """The names of the classes."""
         return volume.CLASSES[: self.labels]
-
-    @property
-    def exact(self) -> bool:
-        """Whether the voxels of a sample are voxels of the volume, and not blends of them."""
-        return not {"rotate", "elastic"} & set(self.transforms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +60,45 @@ class Setting:
     Attributes
     ----------
     kind
-        ``native``, ``ram``, ``ours``, or the name of a peer's environment.
+        ``native``, ``ram``, ``ours``, or a peer.
     workers
         Processes; 0 = threads of one process, or none where a peer has none.
     dtype
         ``native`` or ``float32``, where there is a choice.
+    transform
+        One of ``TRANSFORMS``.
     cache
-        Bytes of decoded chunks that may be kept.
+        MiB of decoded chunks that may be kept.
     plugins
         How many plugins that do nothing are added to the built-in ones.
+    window
+        How many patches are taken from each window of the volume; 0: places are drawn from all of it.
     """
 
     kind: str = "ours"
     workers: int = 0
     dtype: str = "native"
+    transform: str = "none"
     cache: int = 0
     plugins: int = 0
+    window: int = 0
 
     @property
-    def script(self) -> str:
-        """The file of benchmarks/contenders that runs it."""
-        return f"{self.kind}_patches" if self.kind != "ours" else self.kind
+    def transforms(self) -> dict[str, object]:
+        """What ``spatial_transforms`` is given."""
+        return TRANSFORMS[self.transform]
 
     @property
     def name(self) -> str:
         """How tables call it."""
         if self.kind in ("native", "ram"):
             return {"native": "C reader, 2 threads", "ram": "copy from RAM, 2 threads"}[self.kind]
-        parts = [self.kind, f"{self.workers} workers" if self.workers else "threads"]
+        alone = "threads" if self.kind == "ours" else "0 workers"
+        parts = [self.kind, f"{self.workers} workers" if self.workers else alone]
         if self.kind == "ours":
             parts.append(self.dtype)
-        parts += [f"cache of {self.cache >> 20} MiB"] * bool(self.cache)
+        parts += [self.transform] * (self.transform != "none")
+        parts += [f"cache of {self.cache} MiB"] * bool(self.cache)
+        parts += [f"{self.window} patches a window"] * bool(self.window)
         parts += [f"{self.plugins} plugins added"] * bool(self.plugins)
         return ", ".join(parts)

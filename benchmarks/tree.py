@@ -38,6 +38,11 @@ class Tree:
         for process in reversed(self._alive()):
             process.resume()
 
+    def kill(self) -> None:
+        """End all, the root last, so that none is orphaned on the way."""
+        for process in reversed(self._alive()):
+            process.kill()
+
     def _alive(self) -> list[psutil.Process]:
         return [process for process in self.processes() if process.status() != psutil.STATUS_ZOMBIE]
 

@@ -29,7 +29,13 @@ class Truth:
         self._bytes = self.raw.tobytes()
 
     def check(
-        self, raw: np.ndarray, labels: np.ndarray, task: Task, places: Sequence[Sequence[int]] | None = None
+        self,
+        raw: np.ndarray,
+        labels: np.ndarray,
+        task: Task,
+        places: Sequence[Sequence[int]] | None = None,
+        turned: bool = False,
+        blended: bool = False,
     ) -> None:
         """Refuse a batch that is not what the task asks for.
 
@@ -43,6 +49,8 @@ class Truth:
             What was asked for.
         places : sequence, optional
             The first voxels of the patches, where a contender says them.
+        turned, blended : bool
+            Whether patches may be mirrored and transposed, and whether voxels may be blends.
 
         Raises
         ------
@@ -53,33 +61,26 @@ class Truth:
         side = (task.patch,) * 3
         expected = (task.batch, 1, *side), (task.batch, task.labels, *side)
         if (raw.shape, labels.shape) != expected:
-            raise ValueError(
-                f"shapes are {raw.shape} and {labels.shape}, not {expected[0]} and {expected[1]}"
-            )
+            raise ValueError(f"shapes are {raw.shape}, {labels.shape}; not {expected[0]}, {expected[1]}")
         for number in range(task.batch):
-            if task.exact:
-                said = None if places is None or task.transforms else places[number]
-                self._check_copy(raw[number, 0], labels[number], task, said)
-            else:
+            if blended:
                 check_fit(raw[number, 0], labels[number, 0])
+                continue
+            corner = self._check_copy(raw[number, 0], labels[number], turned)
+            if places is not None and tuple(places[number]) != corner:
+                raise ValueError(f"a patch said to lie at {tuple(places[number])} lies at {corner}")
+            if any(first % task.align for first in corner):
+                raise ValueError(f"a patch lies at {corner}, not at multiples of {task.align}")
 
-    def _check_copy(
-        self, raw: np.ndarray, labels: np.ndarray, task: Task, said: Sequence[int] | None
-    ) -> None:
-        for turn in turns() if task.transforms else [Turn((0, 1, 2), (1, 1, 1))]:
+    def _check_copy(self, raw: np.ndarray, labels: np.ndarray, turned: bool) -> tuple[int, ...]:
+        for turn in turns() if turned else [Turn((0, 1, 2), (1, 1, 1))]:
             corner = self.find(turn.of(raw))
             if corner is None:
                 continue
-            if said is not None and tuple(said) != corner:
-                raise ValueError(f"a patch said to lie at {tuple(said)} lies at {corner}")
-            if any(first % task.align for first in corner):
-                raise ValueError(f"a patch lies at {corner}, not at multiples of {task.align}")
             for stored, label in zip(self._labels, labels, strict=True):
-                if not np.array_equal(stored[box(corner, task.patch)], turn.of(label)):
-                    raise ValueError(
-                        f"label {stored.path or stored.name} does not belong to the raw at {corner}"
-                    )
-            return
+                if not np.array_equal(stored[box(corner, len(raw))], turn.of(label)):
+                    raise ValueError(f"label {stored.name} does not belong to the raw at {corner}")
+            return corner
         raise ValueError("a patch of raw is nowhere in the volume")
 
     def find(self, patch: np.ndarray) -> tuple[int, ...] | None:

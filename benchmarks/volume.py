@@ -77,7 +77,7 @@ def smooth(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
     return values
 
 
-def write(group: Path, array: np.ndarray, chunk: int, layout: str = "v2", corner: float = 0.0) -> None:
+def write(group: Path, array: np.ndarray, chunk: int, layout: str = "v2") -> None:
     """Write one array as a multiscale of one level, zstd at level 3."""
     version = 2 if layout == "v2" else 3
     stored = zarr.open_group(group, mode="w", zarr_format=version).create_array(
@@ -91,7 +91,7 @@ def write(group: Path, array: np.ndarray, chunk: int, layout: str = "v2", corner
         config={"write_empty_chunks": True},  # as programs that write whole blocks leave them
     )
     stored[:] = array
-    metadata = multiscale(group.name, corner)
+    metadata = multiscale(group.name)
     if version == 2:
         (group / ".zattrs").write_text(json.dumps({"multiscales": [{"version": "0.4", **metadata}]}))
     else:
@@ -106,12 +106,29 @@ def _zstd() -> object:
     return Zstd(level=3)
 
 
-def multiscale(name: str, corner: float) -> dict[str, object]:
-    """The metadata of one level whose first voxel lies at ``corner`` nm on each axis."""
+def multiscale(name: str) -> dict[str, object]:
+    """The metadata of one level whose first voxel lies at the origin."""
     transforms = [
         {"type": "scale", "scale": [VOXEL] * 3},
-        {"type": "translation", "translation": [corner] * 3},
+        {"type": "translation", "translation": [0.0] * 3},
     ]
     axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
     datasets = [{"path": "s0", "coordinateTransformations": transforms}]
     return {"name": name, "axes": axes, "datasets": datasets}
+
+
+def make_crops(folder: Path, count: int, side: int, size: int, classes: int, chunk: int) -> list[Path]:
+    """Cut crops from random places of the volume and write each as a volume of its own, once."""
+    whole = make(folder, size, classes, chunk)
+    places = [folder / f"crops-{size}-{chunk}-{side}" / f"crop{number:04d}" for number in range(count)]
+    groups = ["raw", *(f"labels/{name}" for name in CLASSES[:classes])]
+    corners = np.random.default_rng(0).integers(0, size - side + 1, (count, 3))
+    for group in groups:
+        array = None
+        for place, corner in zip(places, corners, strict=True):
+            if not (place / group / "done").exists():
+                array = zarr.open_array(whole / group / "s0", mode="r")[:] if array is None else array
+                cut = array[tuple(slice(first, first + side) for first in corner)]
+                write(place / group, cut, chunk)
+                (place / group / "done").touch()
+    return places

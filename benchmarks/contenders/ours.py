@@ -10,8 +10,6 @@ import cellmap_data
 from cellmap_data import storage
 from cellmap_data.hookspecs import hookimpl
 
-VOXEL = (8.0,) * 3
-
 
 class Identity:
     """A plugin that gives back what it gets."""
@@ -24,11 +22,11 @@ class Identity:
 class Aligned(Sampler):
     """Random places on multiples of ``align`` voxels, as indices of a dataset."""
 
-    def __init__(self, places, align, seed):
-        self.places, self.align, self.seed = places, align, seed
+    def __init__(self, places, align):
+        self.places, self.align = places, align
 
     def __iter__(self):
-        rng, steps = np.random.default_rng(self.seed), (self.places - 1) // self.align + 1
+        rng, steps = np.random.default_rng(0), (self.places - 1) // self.align + 1
         for _ in range(len(self)):
             corner = rng.integers(steps, size=3) * self.align
             yield int(np.ravel_multi_index(corner, (self.places,) * 3))
@@ -38,29 +36,41 @@ class Aligned(Sampler):
 
 
 def dataset_of(task):
-    """The dataset of a task."""
-    array = {"shape": (task.patch,) * 3, "scale": VOXEL}
+    """One volume, or many crops."""
+    array = {"shape": (task.patch,) * 3, "scale": (8.0,) * 3}
+    arrays = {"raw": array}, {"labels": array}
     options = {"dtype": "native"} if task.dtype == "native" else {}
-    return cellmap_data.CellMapDataset(
-        f"{task.folder}/raw",
-        f"{task.folder}/labels/[{','.join(task.classes)}]",
-        task.classes,
-        {"raw": array},
-        {"labels": array},
-        spatial_transforms=task.transforms,
-        **options,
-    )
+    datasets = [
+        cellmap_data.CellMapDataset(
+            f"{place}/raw",
+            f"{place}/labels/[{','.join(task.classes)}]",
+            task.classes,
+            *arrays,
+            spatial_transforms=task.transforms or None,
+            **options,
+        )
+        for place in task.places
+    ]
+    if task.crops:
+        return cellmap_data.CellMapMultiDataset(datasets, task.classes, *arrays)
+    return datasets[0]
 
 
 def make(task):
     """Batches of the enhanced loader with the task's options."""
-    storage.set_cache_budget(task.cache)
-    dataset, places = dataset_of(task), task.size - task.patch + 1
+    storage.set_cache_budget(task.cache << 20)
     options = {"num_workers": task.workers, "persistent_workers": True} if task.workers else {}
     if task.align > 1:
-        options["sampler"] = Aligned(places, task.align, seed=0)
+        options["sampler"] = Aligned(task.size - task.patch + 1, task.align)
+    if task.window:
+        options["patches_per_window"] = task.window
     loader = cellmap_data.EnhancedCellMapDataLoader(
-        dataset, batch_size=task.batch, device="cpu", is_train=True, iterations_per_epoch=10**6, **options
+        dataset_of(task),
+        batch_size=task.batch,
+        device="cpu",
+        is_train=True,
+        iterations_per_epoch=10**6,
+        **options,
     )
     for number in range(task.plugins):
         loader.add_plugin(Identity(), name=f"identity{number}")
@@ -69,7 +79,9 @@ def make(task):
 
 def places_of(task, batch):
     """The first voxels of the patches: positions are counted in C order, a voxel a step."""
-    return np.transpose(np.unravel_index(batch["idx"], (task.size - task.patch + 1,) * 3))
+    if task.crops:
+        return None
+    return np.transpose(np.unravel_index(batch["idx"], (task.size - task.patch + 1,) * 3)).tolist()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def serve(make, places_of=None):
         and returns an endless iterator of batches: dictionaries with ``raw`` of shape (batch, 1, z, y, x) and
         ``labels`` of shape (batch, classes, z, y, x).
     places_of : callable, optional
-        Gets the task and a batch and returns the first voxels of its patches, where a contender knows them.
+        Gets the task and a batch and returns the first voxels of its patches as lists, or None.
     """
     task = SimpleNamespace(**json.loads(sys.argv[1]))
     answers = sys.stdout
@@ -46,7 +46,7 @@ def serve(make, places_of=None):
         command, *arguments = line.split()
         if command == "first":
             batch = next(batches)
-            places = None if places_of is None else np.asarray(places_of(task, batch)).tolist()
+            places = None if places_of is None else places_of(task, batch)
             say(answers, {"arrays": write(batch, Path(arguments[0])), "places": places})
         elif command == "run":
             say(answers, run(batches, task.batch, int(arguments[0]), step_of(*arguments[1:])))

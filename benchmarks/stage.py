@@ -1,0 +1,73 @@
+"""Gets what a case needs: its volumes, the truth about them, a server where it asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks import volume
+from benchmarks.bucket import serving
+from benchmarks.cases import Case
+from benchmarks.driver import ContenderError, take_turns
+from benchmarks.launch import LeftOutError, start
+from benchmarks.outcome import Outcome
+from benchmarks.tasks import Task
+from benchmarks.truth import Truth
+
+
+def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list[Outcome], list[str]]:
+    """Run one case.
+
+    Returns
+    -------
+    outcomes : list of Outcome
+        Of each contender and step.
+    left_out : list of str
+        Who took no part, and why.
+
+    Raises
+    ------
+    ContenderError
+        When ours fails, or delivers wrong data. A peer that does is left out.
+    """
+    left_out: list[str] = []
+    truth = Truth(volume.make(folder, case.task.size, case.task.labels), case.task.classes)
+    with reading(case.task, folder) as (places, variables), ExitStack() as stack:
+        started, ready = [], []
+        for setting in case.settings:
+            given = places if setting.kind not in ("native", "ram") else [plain(case.task, folder)]
+            try:
+                started.append(stack.enter_context(start(setting, case.task, given, variables)))
+            except LeftOutError as reason:
+                left_out.append(f"{setting.name}: {reason}")
+        for contender in started:
+            try:
+                contender.prepare(truth)
+                ready.append(contender)
+            except ContenderError as reason:
+                if contender.setting.kind in ("ours", "native", "ram"):
+                    raise ContenderError(f"{contender.setting.name}: {reason}") from reason
+                left_out.append(f"{contender.setting.name}: {reason}")
+        return take_turns(ready, rounds, seconds, case.steps), left_out
+
+
+@contextmanager
+def reading(task: Task, folder: Path) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """The volumes that a task reads, and the variables that say how to reach them."""
+    if task.crops:
+        places = volume.make_crops(folder, task.crops, task.crop, task.size, task.labels, task.chunk)
+        yield [str(place) for place in places], {}
+        return
+    place = volume.make(folder, task.size, task.labels, task.chunk, task.layout)
+    if not task.bucket:
+        yield [str(place)], {}
+        return
+    with serving(place) as (uri, variables):
+        yield [uri], variables
+
+
+def plain(task: Task, folder: Path) -> str:
+    """What the C reader reads instead of crops and shards: the whole volume in the same chunks."""
+    layout = "v2" if task.layout == "sharded" else task.layout
+    return str(volume.make(folder, task.size, task.labels, task.chunk, layout))
