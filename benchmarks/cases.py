@@ -51,7 +51,7 @@ CASES = (
         "peers",
         "raw + 3, 128^3, other peers",
         Task(),
-        (NATIVE, RAM, Setting(workers=2), Setting("gunpowder", workers=2), Setting("zarrdataset", workers=2)),
+        (NATIVE, RAM, Setting(workers=2), Setting("gunpowder"), Setting("gunpowder", workers=2)),
     ),
     Case("float32", "raw + 3, 128^3, float32", Task(), (NATIVE, *ours(dtype="float32"), EARLIER[1])),
     Case("classes", "raw + 14, 128^3, native dtype", Task(labels=14), (NATIVE, *ours(), EARLIER[1])),
@@ -86,7 +86,12 @@ CASES = (
         Task(),
         turned("elastic", Setting("gunpowder", 2, transform="elastic")),
     ),
-    Case("aligned", "raw + 3, 128^3, patches on chunks", Task(align=64), (NATIVE, *ours())),
+    Case(
+        "aligned",
+        "raw + 3, 128^3, patches on chunks",
+        Task(align=64),
+        (NATIVE, *ours(), Setting("zarrdataset", workers=2)),
+    ),
     Case(
         "crops",
         "raw + 3, 128^3 from 16 crops of 192^3",

@@ -39,7 +39,7 @@ def make(folder: Path, size: int = 512, classes: int = 3, chunk: int = 64, layou
     Path
         The volume: groups ``raw`` and ``labels/class..``, with one level, ``s0``.
     """
-    place = folder / f"{layout}-{size}-{chunk}"
+    place = folder / f"{layout}-{size}-{chunk}.zarr"
     groups = [place / "raw", *(place / "labels" / name for name in CLASSES[:classes])]
     for number, group in enumerate(groups, start=-1):
         if not (group / "done").exists():
@@ -120,7 +120,7 @@ def multiscale(name: str) -> dict[str, object]:
 def make_crops(folder: Path, count: int, side: int, size: int, classes: int, chunk: int) -> list[Path]:
     """Cut crops from random places of the volume and write each as a volume of its own, once."""
     whole = make(folder, size, classes, chunk)
-    places = [folder / f"crops-{size}-{chunk}-{side}" / f"crop{number:04d}" for number in range(count)]
+    places = [folder / f"crops-{size}-{chunk}-{side}" / f"crop{number:04d}.zarr" for number in range(count)]
     groups = ["raw", *(f"labels/{name}" for name in CLASSES[:classes])]
     corners = np.random.default_rng(0).integers(0, size - side + 1, (count, 3))
     for group in groups:

@@ -1,7 +1,7 @@
 """What every contender in Python does: deliver batches when told to, and say how long it took.
 
 A contender is a process of its own, in an environment of its own. It is given its task as one argument of
-JSON, prints one line of JSON when its first batch is near, and then answers each command, a line on standard
+JSON, prints one line of JSON when it is made, and then answers each command, a line on standard
 input, with a line of JSON:
 
 ``first FOLDER``
@@ -39,9 +39,8 @@ def serve(make, places_of=None):
     task = SimpleNamespace(**json.loads(sys.argv[1]))
     answers = sys.stdout
     sys.stdout = sys.stderr  # what a package prints is no answer
-    began = time.perf_counter()
     batches = iter(make(task))
-    say(answers, {"ready": True, "seconds": time.perf_counter() - began})
+    say(answers, {"ready": True})
     for line in sys.stdin:
         command, *arguments = line.split()
         if command == "first":
