@@ -42,7 +42,7 @@ class Contender:
         self, setting: Setting, task: Task, command: Sequence[str], environment: Mapping[str, str]
     ) -> None:
         self.setting, self.task = setting, task
-        ahead = setting.workers or setting.kind == "ours"  # a peer without workers reads when it is asked
+        ahead = setting.workers or setting.kind in ("ours", "native", "ram")  # other peers read when asked
         self.least = QUEUES * max(1, setting.workers) if ahead else 1
         self._rounds: dict[str, Rounds] = {}
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process

@@ -18,6 +18,7 @@ import psutil
 SPEC = argparse.ArgumentParser(description=__doc__)
 SPEC.add_argument("--kind", choices=["ours", "earlier"], required=True)
 SPEC.add_argument("--workers", type=int, default=0)
+SPEC.add_argument("--patch", type=int, default=32, help="voxels along each axis of a patch")
 SPEC.add_argument(
     "--count", action="store_true", help="count opened files and bytes of Python, which is slow"
 )
@@ -37,7 +38,7 @@ def main():
     if args.cache is not None:
         cellmap_data.storage.set_cache_budget(args.cache)
     classes = rows[0][1].split("[")[1].rstrip("]").split(",")
-    array = {"shape": (32,) * 3, "scale": (8,) * 3}
+    array = {"shape": (args.patch,) * 3, "scale": (8,) * 3}
     inputs, targets = {"raw": array}, {"labels": array}
     answer, meter = {}, Meter(args.count)
     crops = [CellMapDataset(raw, target, classes, inputs, targets) for raw, target in rows]

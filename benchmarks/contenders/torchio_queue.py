@@ -1,4 +1,4 @@
-"""torchio: reads no OME-Zarr of its own, so crops are loaded with zarr, once; its queue cuts patches of them."""
+"""torchio: reads no OME-Zarr of its own, so crops are loaded with zarr once; its queue cuts patches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import torch
 import torchio as tio
 import zarr
 from serve import serve
-from torch.utils.data import DataLoader
 
 PATCHES = 8  # of a crop before the queue takes another
 

@@ -1,4 +1,7 @@
-"""zarrdataset in torch's DataLoader: patches of a grid in random order, for it knows no others."""
+"""zarrdataset in torch's DataLoader: patches of a grid in random order, for it knows no others.
+
+They lie side by side. With a smaller stride some would reach beyond the volume, and be filled with zeros.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from torch.utils.data import DataLoader
 
 
 def make(task):
-    """Batches of epoch after epoch; a grid of ``align`` voxels."""
+    """Batches of epoch after epoch."""
     (place,) = task.places
     files = {"data_group": "s0", "source_axes": "ZYX", "axes": "ZYX"}
     specs = [zds.ImagesDatasetSpecs(filenames=[f"{place}/raw"], **files)]
@@ -19,7 +22,7 @@ def make(task):
                 filenames=[f"{place}/labels/{name}"], modality=name, input_mode="images", **files
             )
         )
-    sampler = zds.PatchSampler(patch_size=task.patch, stride=task.align, spatial_axes="ZYX")
+    sampler = zds.PatchSampler(patch_size=task.patch, spatial_axes="ZYX")
     dataset = zds.ZarrDataset(specs, patch_sampler=sampler, shuffle=True)
     loader = DataLoader(
         dataset,
