@@ -26,6 +26,10 @@ class Goal:
             value = self.value(outcomes)
         except ValueError:  # a contender was left out
             return [self.about, self._text, "-", "not measured"]
+        return self.judged(value)
+
+    def judged(self, value: float) -> list[str]:
+        """The row for a value."""
         reached = value <= self.asked if self.most else value >= self.asked
         return [self.about, self._text, f"{value:.3g}", "yes" if reached else "no"]
 
@@ -34,9 +38,12 @@ class Goal:
         return f"{'<=' if self.most else '>='} {self.asked:g}"
 
 
-def goals(measured: Measured) -> list[list[str]]:
-    """A row for each goal of which the case was measured."""
-    return [goal.row(measured[goal.case]) for goal in GOALS if goal.case in measured]
+def goals(measured: Measured, parts: Mapping[str, float]) -> list[list[str]]:
+    """A row for each goal of which the case, or the part, was measured."""
+    rows = [goal.row(measured[goal.case]) for goal in GOALS if goal.case in measured]
+    if "start-up" in parts:
+        rows.append(FIRST.judged(parts["start-up"]))
+    return rows
 
 
 def best(outcomes: Sequence[Outcome], kind: str, **options: object) -> float:
@@ -114,3 +121,4 @@ GOALS = (
     Goal("four plugins added: the rate against none", "plugins", 0.98, plugins),
     Goal("share of time waited, step of 50 ms", "wait", 0.02, waiting, most=True),
 )
+FIRST = Goal("10^9 positions: seconds to the first batch", "start-up", 0.3, lambda _: float("nan"), most=True)

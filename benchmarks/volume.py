@@ -8,6 +8,7 @@ alignment, even where voxels are blended: see :mod:`benchmarks.truth`.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import zarr.codecs
 
 VOXEL = 8.0
 CLASSES = [f"class{n:02d}" for n in range(48)]
+DISTINCT = 64  # crops that differ
 BRIGHT = 132  # raw is below outside the first class, not below inside
 
 
@@ -118,17 +120,23 @@ def multiscale(name: str) -> dict[str, object]:
 
 
 def make_crops(folder: Path, count: int, side: int, size: int, classes: int, chunk: int) -> list[Path]:
-    """Cut crops from random places of the volume and write each as a volume of its own, once."""
+    """Cut crops from random places of the volume and write each as a volume of its own, once.
+
+    Those after the first few are the same again, as hard links.
+    """
     whole = make(folder, size, classes, chunk)
     places = [folder / f"crops-{size}-{chunk}-{side}" / f"crop{number:04d}.zarr" for number in range(count)]
     groups = ["raw", *(f"labels/{name}" for name in CLASSES[:classes])]
-    corners = np.random.default_rng(0).integers(0, size - side + 1, (count, 3))
+    corners = np.random.default_rng(0).integers(0, size - side + 1, (DISTINCT, 3))
     for group in groups:
         array = None
-        for place, corner in zip(places, corners, strict=True):
+        for place, corner in zip(places[:DISTINCT], corners, strict=False):
             if not (place / group / "done").exists():
                 array = zarr.open_array(whole / group / "s0", mode="r")[:] if array is None else array
                 cut = array[tuple(slice(first, first + side) for first in corner)]
                 write(place / group, cut, chunk)
                 (place / group / "done").touch()
+    for number, place in enumerate(places[DISTINCT:]):
+        if not place.exists():
+            shutil.copytree(places[number % DISTINCT], place, copy_function=os.link)
     return places

@@ -28,7 +28,7 @@ KINDS = (("bare", 0), ("ours", 0), ("ours", 2), ("earlier", 0))
 NAMES = {"bare": "tensorstore alone, uint8", "ours": "ours, uint8", "earlier": "earlier, float32"}
 
 
-def measure(folder: Path, rounds: int) -> tuple[str, list[str]]:
+def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
     """Predict the whole volume, in turns.
 
     Returns
@@ -37,6 +37,8 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str]]:
         Of megabytes of uint8 voxels a second, those of wrong voxels too.
     left_out : list of str
         Who took no part, and why.
+    share : float
+        Ours as a share of the bare loop.
     """
     place, left_out = volume.make(folder, SIZE), []
     told: dict[tuple[str, int], list[dict[str, Any]]] = {}
@@ -48,15 +50,16 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str]]:
                 left_out.append(f"{kind}: {reason}")
                 continue
             told.setdefault((kind, workers), []).append(run(python, kind, workers, place))
-    rows = []
+    rows, best = [], dict[str, float]()
     for (kind, workers), answers in told.items():
         rates = [SIZE**3 / 1e6 / answer["seconds"] for answer in answers]
+        best[kind] = max(best.get(kind, 0.0), statistics.median(rates))
         cpu = [1e9 * answer["cpu"] / SIZE**3 for answer in answers]
         name = f"{NAMES[kind]}, {workers} workers"
         right = f"{100 * answers[0]['right']:.0f} %"
         rows.append([name, f"{statistics.median(rates):.0f}", f"{statistics.median(cpu):.1f}", right])
     head = [f"{SIZE}^3 predicted in tiles of {PATCH}^3", "MB/s", "CPU ns/voxel", "voxels right"]
-    return table(head, rows), sorted(set(left_out))
+    return table(head, rows), sorted(set(left_out)), best["ours"] / best["bare"]
 
 
 def run(python: str, kind: str, workers: int, place: Path) -> dict[str, Any]:
