@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PEERS := earlier
+PEERS := earlier gunpowder monai zarrdataset
 VISION := .venv-torchvision
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED := $(VENV)/.installed
@@ -50,8 +50,10 @@ $(VISION)/.installed: pyproject.toml setup.cfg constraints.txt constraints-torch
 		--editable . torch torchvision pytest pytest-timeout
 	touch $@
 
+# The tables also go to benchmarks/results.md. The C reader that all is compared with wants gcc and libzstd-dev.
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.hooks
 	$(BIN)/python -m benchmarks.crops

@@ -54,8 +54,8 @@ class Contender:
             text=True,
             env=dict(environment),
         )
-        self._tree = Tree(self._process.pid)
-        self._scale = Scale(self._tree)
+        self.tree = Tree(self._process.pid)
+        self._scale = Scale(self.tree)
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +64,7 @@ class Contender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process.poll() is None:
-            self._tree.kill()
+            self.tree.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
@@ -77,7 +77,7 @@ class Contender:
             if truth is not None:
                 self.check(truth)
             self._ask(f"run {self.least}")
-        self._tree.hold()
+        self.tree.hold()
 
     def check(self, truth: Truth) -> None:
         """Refuse a contender whose next batch is not what the task asks for."""
@@ -106,9 +106,9 @@ class Contender:
 
     def round(self, batches: int, step: str = "") -> None:
         """Deliver batches, each followed by a step, and keep how that went."""
-        used = self._tree.cpu_seconds()
+        used = self.tree.cpu_seconds()
         answer = self._run(f"run {batches} {step}")
-        self._rounds.setdefault(step, Rounds()).add(answer, self._tree.cpu_seconds() - used)
+        self._rounds.setdefault(step, Rounds()).add(answer, self.tree.cpu_seconds() - used)
 
     def weigh(self) -> None:
         """Deliver batches, watched: such a round is not timed."""
@@ -120,9 +120,9 @@ class Contender:
         return [Outcome.of(self.setting, step, of, self._scale.peak) for step, of in self._rounds.items()]
 
     def _run(self, line: str) -> dict[str, Any]:
-        self._tree.release()
+        self.tree.release()
         answer = self._ask(line)
-        self._tree.hold()
+        self.tree.hold()
         return answer
 
     def _ask(self, line: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -56,15 +56,12 @@ class Scale:
 
     @contextmanager
     def watching(self, every: float = 0.25) -> Iterator[None]:
-        """Look every so many seconds; looking costs the tree time, so nothing is timed meanwhile."""
+        """Look every so many seconds, and at the end; looking costs the tree time, so nothing is timed."""
         done = threading.Event()
 
         def watch() -> None:
             while not done.wait(every):
-                try:
-                    self.peak = max(self.peak, self._tree.memory())
-                except psutil.NoSuchProcess:
-                    continue  # one ended while it was looked at
+                self._look()
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -73,3 +70,8 @@ class Scale:
         finally:
             done.set()
             thread.join()
+            self._look()
+
+    def _look(self) -> None:
+        with suppress(psutil.NoSuchProcess):  # one ended while it was looked at
+            self.peak = max(self.peak, self._tree.memory())

@@ -25,7 +25,7 @@ class Truth:
 
     def __init__(self, place: Path, classes: Sequence[str]) -> None:
         self.raw = zarr.open_array(place / "raw" / "s0", mode="r")[:]
-        self._labels = [zarr.open_array(place / "labels" / name / "s0", mode="r") for name in classes]
+        self._labels = {name: zarr.open_array(place / "labels" / name / "s0", mode="r") for name in classes}
         self._bytes = self.raw.tobytes()
 
     def check(
@@ -77,9 +77,9 @@ class Truth:
             corner = self.find(turn.of(raw))
             if corner is None:
                 continue
-            for stored, label in zip(self._labels, labels, strict=True):
+            for (name, stored), label in zip(self._labels.items(), labels, strict=True):
                 if not np.array_equal(stored[box(corner, len(raw))], turn.of(label)):
-                    raise ValueError(f"label {stored.name} does not belong to the raw at {corner}")
+                    raise ValueError(f"label {name} does not belong to the raw at {corner}")
             return corner
         raise ValueError("a patch of raw is nowhere in the volume")
 

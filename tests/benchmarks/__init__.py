@@ -1,0 +1,1 @@
+"""Whether measurements can be believed."""
