@@ -168,8 +168,8 @@ def test_alike_volumes_are_told_apart() -> None:
             assert parse_multiscale(uri, short).uri == uri
         for _ in range(2):
             with pytest.raises(MetadataError, match=uri) as caught:
-                parse_multiscale(uri, bad, lambda paths, ndim: [f"{ndim} axes in {paths[0]} of {uri}"])
-            assert str(caught.value).count(f"3 axes in s0 of {uri}") == 1
+                parse_multiscale(uri, bad, lambda paths, ndim: [f"{ndim} axes in {paths[0]}"])
+            assert str(caught.value).count("3 axes in s0") == 1
 
 
 def test_what_json_has_no_word_for_is_no_number() -> None:
