@@ -14,8 +14,8 @@ _ENOUGH = 0.05
 """Waiting less than this share of the time is not worth a change."""
 
 _BUSY, _OFTEN = 1e-3, 0.25
-"""Seconds that threads wait for Python's lock, and share of the time in the consumer's step, from which on
-the consumer is busy in Python."""
+"""Seconds that threads wait for Python's lock, and share of the time that the consumer's thread computes in
+its step, from which on it is busy in Python: where processors are short, the first alone says little."""
 
 _SMALL_CACHE = 0.2
 """From this share of hits on, the chunks that had to leave the cache are missed."""
@@ -73,8 +73,8 @@ def _advice(what: str, report: Report) -> str:
 
 def _busy_in_python(report: Report) -> bool:
     """Whether the consumer's own Python code keeps reading threads from running."""
-    waited, step = report.seconds.get("wait", 0.0), report.seconds.get("step", 0.0)
-    return report.num_workers == 0 and report.lock_delay > _BUSY and step > _OFTEN * (waited + step)
+    waited, step, cpu = (report.seconds.get(name, 0.0) for name in ("wait", "step", "step_cpu"))
+    return report.num_workers == 0 and report.lock_delay > _BUSY and cpu > _OFTEN * (waited + step)
 
 
 def _about_reading(report: Report) -> str:

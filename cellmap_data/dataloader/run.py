@@ -51,7 +51,7 @@ class Run:
         self._share, self._clock = share, clock
         self._wanted: int | None = None
         self._delivered: Any = None
-        self._delivered_at = 0.0
+        self._delivered_at = self._cpu_then = 0.0
         self._state: Literal["new", "running", "ended", "superseded"] = "new"
 
     def tickets(self) -> Iterator[Ticket]:
@@ -118,6 +118,7 @@ class Run:
         """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""
         self._settle()
         self._delivered, self._delivered_at = batch, time.perf_counter()
+        self._cpu_then = time.thread_time()
         self._clock.reach(self._point)
         if self._state != "running":
             self._settle()  # nobody will ask for a next one
@@ -172,6 +173,7 @@ class Run:
         batch, self._delivered = self._delivered, None
         if batch is not None:
             self._report.seconds["step"] += time.perf_counter() - self._delivered_at
+            self._report.seconds["step_cpu"] += max(0.0, time.thread_time() - self._cpu_then)
             self._hooks.post_batch(batch=fields_of(batch))
 
 
