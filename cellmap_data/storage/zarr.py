@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorstore as ts
 
-from cellmap_data.storage.access import key_value_store
+from cellmap_data.errors import StoreError
+from cellmap_data.storage.access import is_remote, key_value_store, local_path
 from cellmap_data.storage.cache import shared_context
 from cellmap_data.storage.failures import FAILURES, opening_failed, reading_failed
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info
 from cellmap_data.storage.reader import Box
+from cellmap_data.storage.uniform import UniformChunks, within
 
 _DRIVERS = {2: "zarr", 3: "zarr3"}
 
@@ -22,7 +24,8 @@ class ZarrReader:
     """A zarr v2 or v3 array, on a file system or in a store that tensorstore reaches.
 
     The metadata is read when this is made, the array is opened by the first read in each process. Missing
-    chunks hold the fill value. What was read before may come from the cache without a look at the file.
+    chunks hold the fill value. What was read before may come from the cache, or be known to hold one value,
+    without a look at the file.
 
     Parameters
     ----------
@@ -43,6 +46,7 @@ class ZarrReader:
         self.uri, self._context = uri, context
         self._info = info or read_array_info(uri, context)
         self._store: ts.TensorStore | None = None
+        self._uniform: UniformChunks | None = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -69,9 +73,20 @@ class ZarrReader:
     def read_into(self, box: Box, out: npt.NDArray[Any]) -> ZarrRead:
         """Start to read ``box`` into ``out`` (any strides, any number type), and return at once."""
         store = self._store or self._open()
+        parts = [box] if self._uniform is None else self._uniform.fill(box, out)
+        return ZarrRead(
+            self.uri, [(part, self._start(store, part, out[within(box, part)])) for part in parts]
+        )
+
+    def uniform(self, box: Box) -> Any:
+        """The value in all of ``box``, where it is known to hold a single one; else None."""
+        self._store or self._open()
+        return None if self._uniform is None else self._uniform.value(box)
+
+    def _start(self, store: ts.TensorStore, box: Box, out: npt.NDArray[Any]) -> ts.Future[None]:
         try:
             source = ts.cast(store[box], ts.dtype(out.dtype))
-            return ZarrRead(self.uri, box, ts.array(out, copy=False).write(source).commit)
+            return ts.array(out, copy=False).write(source).commit
         except FAILURES as error:
             raise reading_failed(self.uri, box, error) from error
 
@@ -96,23 +111,44 @@ class ZarrReader:
                 store = key_value_store(self.uri, self._context)
                 try:
                     opened = ts.open(spec, read=True, open_mode=mode, kvstore=store, context=shared_context())
-                    self._store = opened.result()
+                    found = opened.result()
                 except FAILURES as error:
                     raise opening_failed(self.uri, error) from error
+                self._uniform = self._chunks(found)
+                self._store = found
             return self._store
+
+    def _chunks(self, store: ts.TensorStore) -> UniformChunks | None:
+        """What will be known of chunks that are files; elsewhere a look is a round trip."""
+        if is_remote(self.uri) or not self.shape:
+            return None
+
+        def read(box: Box) -> npt.NDArray[Any]:
+            out = np.empty([part.stop - part.start for part in box], self.dtype)
+            ZarrRead(self.uri, [(box, self._start(store, box, out))]).result()
+            return out
+
+        metadata: dict[str, Any] = store.spec().to_json()["metadata"]
+        chunks: Any = store.chunk_layout.write_chunk.shape
+        return UniformChunks(local_path(self.uri), metadata, chunks, self.dtype, read)
 
 
 class ZarrRead:
-    """A read by tensorstore that is on its way."""
+    """A read by tensorstore that is on its way: boxes of one array."""
 
-    __slots__ = ("_box", "_future", "_uri")
+    __slots__ = ("_parts", "_uri")
 
-    def __init__(self, uri: str, box: Box, future: ts.Future[None]) -> None:
-        self._uri, self._box, self._future = uri, box, future
+    def __init__(self, uri: str, parts: list[tuple[Box, ts.Future[None]]]) -> None:
+        self._uri, self._parts = uri, parts
 
     def result(self) -> None:
         """Wait until the values are there; StoreError if they cannot be had."""
-        try:
-            self._future.result()
-        except FAILURES as error:
-            raise reading_failed(self._uri, self._box, error) from error
+        failure: StoreError | None = None
+        for box, future in self._parts:  # all of them, for none may write into the memory afterwards
+            try:
+                future.result()
+            except FAILURES as error:
+                failure = failure or reading_failed(self._uri, box, error)
+                failure.__cause__ = failure.__cause__ or error
+        if failure is not None:
+            raise failure
