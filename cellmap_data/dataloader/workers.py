@@ -97,6 +97,7 @@ class WorkerSetup:
         """Set this worker up."""
         _die_with_parent()
         storage.use_one_heap()
+        storage.keep_freed_memory()
         storage.set_cache_budget(self.cache_budget // self.num_workers)
         storage.take_counts()
         self.hooks.take_account()  # a forked process has a copy of what the consumer's will tell itself

@@ -10,7 +10,7 @@ from cellmap_data.storage.cache import (
 from cellmap_data.storage.failures import writing_failed
 from cellmap_data.storage.files import join, read_documents
 from cellmap_data.storage.fingerprint import fingerprint
-from cellmap_data.storage.heap import use_one_heap
+from cellmap_data.storage.heap import keep_freed_memory, use_one_heap
 from cellmap_data.storage.hierarchy import change_attributes, make_group, make_groups, node_at
 from cellmap_data.storage.listing import Folders
 from cellmap_data.storage.metadata import ArrayInfo, read_array_info, read_attributes
@@ -42,6 +42,7 @@ __all__ = [
     "fingerprint",
     "is_remote",
     "join",
+    "keep_freed_memory",
     "key_value_store",
     "live_reader",
     "local_path",

@@ -1,10 +1,12 @@
-"""Where the C library keeps what was decoded: one heap for all threads, if a program wants that."""
+"""Where the C library keeps what was decoded: as it does by itself, or as suits processes that only read."""
 
 from __future__ import annotations
 
 import ctypes
 
-_ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # as glibc's malloc.h numbers them
+_KEPT = 256 << 20
+_LARGEST = 32 << 20  # that glibc takes for a block in the heap
 
 
 def use_one_heap() -> bool:
@@ -20,5 +22,23 @@ def use_one_heap() -> bool:
     bool
         Whether this C library knows of it; others have no such heaps.
     """
+    return _set(_ARENA_MAX, 1)
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep up to 256 MiB of what it frees, from now on, for the next chunks to decode.
+
+    glibc hands the memory of nearly every decoded chunk back to the system, which has to clear it page by
+    page before it gives it out again. Worker processes of the loaders do this.
+
+    Returns
+    -------
+    bool
+        Whether this C library knows of it.
+    """
+    return _set(_MMAP_THRESHOLD, _LARGEST) and _set(_TRIM_THRESHOLD, _KEPT)
+
+
+def _set(setting: int, value: int) -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return bool(mallopt is not None and mallopt(_ARENA_MAX, 1))
+    return bool(mallopt is not None and mallopt(setting, value))

@@ -1,4 +1,4 @@
-"""One heap for all threads."""
+"""What the C library is told about memory."""
 
 from __future__ import annotations
 
@@ -47,3 +47,26 @@ def heaps(which: str) -> int:
 def test_threads_share_a_heap_where_that_is_asked_for() -> None:
     """use_one_heap() keeps threads from making heaps of their own, which they do otherwise."""
     assert heaps("own") > heaps("one") <= 2
+
+
+KEPT = """
+import resource
+import numpy as np
+from cellmap_data.storage import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(50):
+        np.ones(1 << 20, np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+assert keep_freed_memory()
+faults()
+assert faults() < 50, "pages of freed memory came back from the system"
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+def test_freed_memory_is_kept() -> None:
+    """A process that was told to keep what it frees does not ask the system for it again."""
+    subprocess.run([sys.executable, "-c", KEPT], check=True)
