@@ -19,7 +19,7 @@ PATCH = {"shape": (8, 32, 32), "scale": (290, 260, 260)}
 
 
 def main(raw: str, labels: str, *classes: str) -> None:
-    """One epoch of ten batches, all ranks together."""
+    """One epoch of ten batches on each rank."""
     accelerator = Accelerator()
     dataset = CellMapDataset(raw, labels, classes, {"raw": PATCH}, {"labels": PATCH}, seed=1)
     loader = EnhancedCellMapDataLoader(dataset, batch_size=2, iterations_per_epoch=10)

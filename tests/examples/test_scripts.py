@@ -79,7 +79,7 @@ def test_two_ranks_share_an_epoch(folder, script) -> None:
     printed = run(folder, script, RAW, LABELS, "nuclei", "boundary", launcher=TORCHRUN)
     found = re.findall(r"rank \d: \[([\d, ]+)\]", printed)
     ranks = [set(map(int, positions.split(", "))) for positions in found]
-    assert [len(rank) for rank in ranks] == ([20, 20] if "ddp" in script else [10, 10])
+    assert [len(rank) for rank in ranks] == [20, 20]
     assert not ranks[0] & ranks[1]
 
 
