@@ -39,7 +39,7 @@ class PredictOptions:
     batch_size: int = 1
     overlap: Overlap = 0
     blend: str = "gaussian"
-    window_bytes: int = 1 << 29
+    window_bytes: int = 1 << 31
     planes: Sequence[str] | None = None
     device: str | torch.device | None = None
     share: tuple[int, int] = (0, 1)
@@ -98,7 +98,7 @@ def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -
     job.ledger.refresh()
     mine, of = options.share
     regions = Remaining.of(number for number in job.ledger.remaining(total) if number % of == mine)
-    result = Prediction(total, len(regions), work.region, work.repeated)
+    result = Prediction(total, len(regions), work.regions[0].shape, work.repeated)
     with _evaluating(model), _Progress(job, result, shown=options.progress) as progress:
         if options.executor is None:
             for _ in job.run(regions):

@@ -12,10 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from cellmap_data.dataset_writer.outputs import Frame
 from cellmap_data.dataset_writer.positions import check_position
 from cellmap_data.errors import message
 from cellmap_data.spatial import Blocks, Shape, Tiles, VoxelBox
+
+_CHOICES = 48
+"""Lengths of a region that are considered along an axis, at most."""
 
 
 class Place(NamedTuple):
@@ -88,17 +93,10 @@ class Work:
     @property
     def repeated(self) -> float:
         """How often a tile is predicted, on average."""
-        needed = sum(math.prod(self._needed(tiles, axis) for axis in range(3)) for tiles in self.planes)
+        needed = sum(
+            math.prod(_along(tiles, axis, self.region[axis]) for axis in range(3)) for tiles in self.planes
+        )
         return needed / sum(tiles.size for tiles in self.planes)
-
-    def _needed(self, tiles: Tiles, axis: int) -> int:
-        """The tiles along one axis, those that several regions need counted for each."""
-        n, r = self.frame.lattice.shape[axis], self.region[axis]
-        along = [
-            _one_axis(tiles, axis).touching(VoxelBox((0, 0, lo), (1, 1, min(lo + r, n))))
-            for lo in range(0, n, r)
-        ]
-        return sum(box.shape[2] for box in along)
 
     @property
     def _most(self) -> int:
@@ -139,7 +137,7 @@ class Batches:
 
 
 def region_shape(planes: Sequence[Tiles], unit: Shape, voxel_bytes: float, window: int) -> Shape:
-    """The voxels of a region: as many as the window holds, in whole units.
+    """The voxels of a region: whole units that the window holds, with the fewest tiles predicted twice.
 
     Parameters
     ----------
@@ -155,38 +153,34 @@ def region_shape(planes: Sequence[Tiles], unit: Shape, voxel_bytes: float, windo
     Returns
     -------
     Shape
-        Grown where it saves most: along the axis on which the most would be predicted twice.
+        Of regions that are equally good the largest, and of these the most like a cube.
     """
-    shape = planes[0].shape
-    most = [-(-n // u) * u for n, u in zip(shape, unit, strict=True)]
-    region = list(unit)
-
-    def fits(candidate: Sequence[int]) -> bool:
-        return math.prod(min(r, n) for r, n in zip(candidate, shape, strict=True)) * voxel_bytes <= window
-
-    for axis in range(3):  # whole tiles too, where that needs no overlap: none is then predicted twice
-        step = math.lcm(unit[axis], *(tiles.patch[axis] for tiles in planes))
-        whole = [*region[:axis], min(step, most[axis]), *region[axis + 1 :]]
-        if not any(tiles.overlap[axis] for tiles in planes) and fits(whole):
-            region = whole
-    steps = tuple(region)
-    while True:
-        wider = [
-            [*region[:axis], min(region[axis] + steps[axis], most[axis]), *region[axis + 1 :]]
-            for axis in _worst_first(planes, region)
-            if region[axis] < most[axis]
-        ]
-        better = next(filter(fits, wider), None)
-        if better is None:
-            return region[0], region[1], region[2]
-        region = better
+    axes = [_candidates(planes, axis, unit[axis]) for axis in range(3)]
+    lengths = np.meshgrid(*([length for length, _ in axis] for axis in axes), indexing="ij")
+    repeated = np.prod(np.meshgrid(*([times for _, times in axis] for axis in axes), indexing="ij"), axis=0)
+    volume = np.prod([np.minimum(r, n) for r, n in zip(lengths, planes[0].shape, strict=True)], axis=0)
+    longest = np.max(lengths, axis=0)
+    fits = (volume * voxel_bytes <= window).ravel()
+    fits[0] = True  # a unit
+    order = np.lexsort((longest.ravel(), -volume.ravel(), np.round(repeated.ravel(), 6), ~fits))
+    z, y, x = (int(length.ravel()[order[0]]) for length in lengths)
+    return z, y, x
 
 
-def _worst_first(planes: Sequence[Tiles], region: Sequence[int]) -> list[int]:
-    """The axes, that first along which the largest share is predicted twice; of equal ones the shortest."""
-    overlap = [max(tiles.overlap[axis] for tiles in planes) for axis in range(3)]
-    return sorted(range(3), key=lambda axis: (-overlap[axis] / region[axis], region[axis]))
+def _candidates(planes: Sequence[Tiles], axis: int, unit: int) -> list[tuple[int, float]]:
+    """Lengths that a region may have along an axis, and how often it makes a tile be predicted along it."""
+    n = planes[0].shape[axis]
+    units = -(-n // unit)
+    counts = sorted({min(max(round(units ** (k / _CHOICES)), k), units) for k in range(1, _CHOICES + 1)})
+    total = sum(tiles.counts[axis] for tiles in planes)
+    return [
+        (count * unit, sum(_along(tiles, axis, count * unit) for tiles in planes) / total) for count in counts
+    ]
 
 
-def _one_axis(tiles: Tiles, axis: int) -> Tiles:
-    return Tiles((1, 1, tiles.shape[axis]), (1, 1, tiles.patch[axis]), (0, 0, tiles.overlap[axis]))
+def _along(tiles: Tiles, axis: int, length: int) -> int:
+    """The tiles along an axis, those that several regions of a length need counted for each."""
+    n = tiles.shape[axis]
+    line = Tiles((1, 1, n), (1, 1, tiles.patch[axis]), (0, 0, tiles.overlap[axis]))
+    parts = ((lo, min(lo + length, n)) for lo in range(0, n, length))
+    return sum(line.touching(VoxelBox((0, 0, lo), (1, 1, hi))).shape[2] for lo, hi in parts)

@@ -237,7 +237,7 @@ class CellMapDatasetWriter(TileDataset):
         *,
         overlap: Overlap = 0,
         blend: str = "gaussian",
-        window_bytes: int = 1 << 29,
+        window_bytes: int = 1 << 31,
         planes: Sequence[str] | None = None,
         num_workers: int = 0,
         device: str | torch.device | None = None,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import zarr
 
-from cellmap_data import CellMapImage
-from cellmap_data.errors import OutputExistsError, StoreError
+from cellmap_data import CellMapDatasetWriter, CellMapImage
+from cellmap_data.errors import OutputExistsError, PredictionError, StoreError
 from cellmap_data.image_writer import Ledger
 from cellmap_data.ngff import listed_paths
 from cellmap_data.storage import Objects, read_attributes
@@ -129,3 +129,28 @@ def test_a_busy_bucket_is_asked_again(path, proxy) -> None:
     writer.write(writer.blocks[0], np.ones((8, 8, 8)))
     assert proxy.failing == 0
     assert (writer.read(writer.blocks[0]) == 1).all()
+
+
+def test_a_prediction_in_a_bucket_is_gone_on_with(path, bucket, tmp_path) -> None:
+    """From raw in the bucket to output in the bucket, stopped in the middle, in another writer."""
+    cube = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
+    calls = []
+
+    def stops(x):
+        calls.append(x)
+        if len(calls) > 5:
+            raise RuntimeError("enough")
+        return x
+
+    def make_writer(target: str, **options) -> CellMapDatasetWriter:
+        return CellMapDatasetWriter(bucket.raw, target, ["mito"], {"raw": cube}, {"out": cube}, **options)
+
+    target = path.removesuffix("/mito")
+    with pytest.raises(PredictionError, match="enough"):
+        make_writer(target).predict(stops, window_bytes=8**3 * 4)
+    done = make_writer(target, resume=True).predict(lambda x: x, window_bytes=8**3 * 4)
+    assert (done.regions, done.predicted) == (27, 22)
+    local = make_writer(str(tmp_path / "out.zarr"))
+    local.predict(lambda x: x)
+    expected = local.target_array_writers["out"]["mito"].array.read((slice(0, 24),) * 3)
+    assert np.array_equal(read(path, "s0", bucket), expected)
