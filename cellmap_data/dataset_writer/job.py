@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ class Job:
         }
 
     def run(self, regions: Sequence[int]) -> Iterator[int]:
-        """Predict and write regions, one after the other.
+        """Predict regions one after the other; each is written while the next one is predicted.
 
         Yields
         ------
@@ -87,14 +88,17 @@ class Job:
         PredictionError
             If one fails, naming it; those before it are done.
         """
-        with contextlib.closing(self._batches(regions)) as batches:
+        with contextlib.closing(self._batches(regions)) as batches, ThreadPoolExecutor(1) as pool:
+            writing: tuple[int, Future[None]] | None = None
             for region in regions:
-                try:
-                    self._write(region, self._predicted(region, batches))
-                    self.ledger.add(region)
-                except Exception as error:
-                    raise self._failed(region, error) from error
-                yield region
+                with self._naming(region):
+                    results = self._predicted(region, batches)
+                if writing is not None:
+                    yield self._written(*writing)
+                writing = region, pool.submit(self._write, region, results)
+                del results  # two windows at most: the one that is written, and the next
+            if writing is not None:
+                yield self._written(*writing)
 
     def _batches(self, regions: Sequence[int]) -> Generator[Any, None, None]:
         loader = make_loader(
@@ -176,6 +180,21 @@ class Job:
         self.writer.stores.write(
             [(number, name, boxes[number], values) for (number, name), values in results.items()]
         )
+        self.ledger.add(region)
+
+    def _written(self, region: int, writing: Future[None]) -> int:
+        """The region, when it is written."""
+        with self._naming(region):
+            writing.result()
+        return region
+
+    @contextlib.contextmanager
+    def _naming(self, region: int) -> Iterator[None]:
+        """Say of an error which region it is about."""
+        try:
+            yield
+        except Exception as error:
+            raise self._failed(region, error) from error
 
     def _failed(self, region: int, error: Exception) -> PredictionError:
         box, regions = self.work.regions[region], self.work.regions.size

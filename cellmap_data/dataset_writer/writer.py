@@ -269,8 +269,9 @@ class CellMapDatasetWriter(TileDataset):
         blend : {"gaussian", "constant"}
             How tiles count where they overlap: most in their middle, or the same everywhere.
         window_bytes : int
-            Memory for the region that is made, in each process. Regions are as large as it allows, for tiles
-            that reach into several are predicted several times: the returned ``repeated`` says how often.
+            Memory for the region that is made, in each process; one that was made before is written
+            meanwhile. Regions are as large as it allows, for tiles that reach into several are predicted
+            several times: the returned ``repeated`` says how often.
         planes : sequence of str, optional
             For inputs and targets of shape (1, H, W): predict planes across each of these axes, and average.
         num_workers : int

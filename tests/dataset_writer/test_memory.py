@@ -1,0 +1,54 @@
+"""The memory that a prediction takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cellmap_data.testing import write_volume
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import sys
+import psutil
+from cellmap_data import CellMapDatasetWriter
+from cellmap_data.storage import set_cache_budget
+
+raw, out, window = sys.argv[1:]
+patch = {"shape": (32, 32, 32), "scale": (8, 8, 8)}
+set_cache_budget(1 << 20)
+held = []
+
+def model(x):
+    held.append(psutil.Process().memory_info().rss >> 20)
+    return 2 * x
+
+writer = CellMapDatasetWriter(raw, out, ["nuc"], {"raw": patch}, {"out": patch})
+done = writer.predict(model, batch_size=4, overlap=8, window_bytes=int(window))
+print(max(held) - held[4], done.regions)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_memory_is_bounded_by_the_window(tmp_path) -> None:
+    """An output of 64 MB in a window of 4 MB: memory grows by two windows and buffers, not by the output."""
+    raw = write_volume(tmp_path / "raw.zarr", np.zeros((256, 256, 256), np.uint8), chunks=(64, 64, 64))
+    grown = {}
+    for window in (4 << 20, 256 << 20):
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM, raw, str(tmp_path / f"{window}.zarr"), str(window)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        grown[window], regions = map(int, ran.stdout.split())
+        assert (regions == 1) == (window > 64 << 20)
+    assert grown[4 << 20] < 60 < 100 < grown[256 << 20], grown
