@@ -18,6 +18,7 @@ from cellmap_data import (
     CellMapSubset,
     ClassBalancedSampler,
     EnhancedCellMapDataLoader,
+    ForegroundSampler,
     MutableSubsetRandomSampler,
 )
 from cellmap_data.sampler import UniformSampler, WeightedSampler
@@ -291,16 +292,26 @@ def test_a_seed_follows_torch_unless_it_is_given() -> None:
         assert drawn(1, 7) == drawn(2, 7)
 
 
+RESUMED = {
+    "weighted": lambda crops: crops.get_weighted_sampler(samples_per_epoch=9),
+    "class-balanced": lambda crops: ClassBalancedSampler(crops, samples_per_epoch=9),
+    "foreground": lambda crops: ForegroundSampler(crops, samples_per_epoch=9),
+    "windowed": lambda crops: crops.get_windowed_sampler(2, 64),
+    "subset": lambda crops: crops.get_subset_random_sampler(9, weighted=True),
+    "none": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("make", RESUMED.values(), ids=RESUMED)
 @pytest.mark.parametrize("workers", [0, 2])
-def test_training_goes_on_in_the_middle_of_an_epoch(workers, crops) -> None:
+def test_training_goes_on_in_the_middle_of_an_epoch(workers, make, crops) -> None:
     """Voxels, labels and augmentation of the remaining batches are the ones that would have come."""
     crops.set_spatial_transforms(RANDOM)
 
-    def made() -> CellMapDataLoader:
-        sampler = ClassBalancedSampler(crops, samples_per_epoch=9)
-        return CellMapDataLoader(crops, batch_size=2, sampler=sampler, num_workers=workers)
+    def loading(threads: int) -> CellMapDataLoader:
+        return CellMapDataLoader(crops, batch_size=2, sampler=make(crops), num_workers=threads)
 
-    with made() as loader, made() as resumed:
+    with loading(0) as loader, loading(workers) as resumed:
         whole = kept(loader)
         loader.set_epoch(0)
         for number, _ in enumerate(loader):
@@ -310,3 +321,5 @@ def test_training_goes_on_in_the_middle_of_an_epoch(workers, crops) -> None:
         resumed.load_state_dict(state)
         assert all(map(equal, kept(resumed), whole[2:]))
         assert state["k"] == 4
+        assert resumed.explain(0, 5).index == int(whole[2]["idx"][1])
+        assert equal(resumed.replay(0, 5), {name: value[1] for name, value in whole[2].items()})
