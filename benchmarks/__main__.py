@@ -6,7 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, Case
 from benchmarks.goals import goals
 from benchmarks.launch import ROOT
 from benchmarks.outcome import Outcome
@@ -29,22 +29,30 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.rounds, args.seconds = 3, 0.2
-    results = Results(args.results)
-    measured, parts = dict[str, list[Outcome]](), dict[str, float]()
-    for case in CASES:
-        if not args.case or case.name in args.case:
-            began = time.monotonic()
-            measured[case.name], left_out = measure(case, args.folder, args.rounds, args.seconds)
-            results.add(case_table(case, measured[case.name]))
-            for reason in left_out:
-                results.add(f"Left out: {reason}")
-            print(f"({case.name}: {time.monotonic() - began:.0f} s)", flush=True)
-    for name, part in PARTS.items():
-        if not args.case or name in args.case:
-            text, left_out, value = part(args.folder, min(args.rounds, 5))
-            results.add("\n\n".join([text, *(f"Left out: {reason}" for reason in left_out)]))
-            parts[name] = value
+    wanted, results = args.case or NAMES, Results(args.results)
+    measured = {
+        case.name: run_case(case, results, args.folder, args.rounds, args.seconds)
+        for case in CASES
+        if case.name in wanted
+    }
+    parts = {name: run_part(name, results, args.folder, args.rounds) for name in PARTS if name in wanted}
     results.add(table(["goal", "asked", "measured", "reached"], goals(measured, parts)))
+
+
+def run_case(case: Case, results: Results, folder: Path, rounds: int, seconds: float) -> list[Outcome]:
+    """Measure one case, and add its table."""
+    began = time.monotonic()
+    outcomes, notes = measure(case, folder, rounds, seconds)
+    results.add("\n\n".join([case_table(case, outcomes), *notes]))
+    print(f"({case.name}: {time.monotonic() - began:.0f} s)", flush=True)
+    return outcomes
+
+
+def run_part(name: str, results: Results, folder: Path, rounds: int) -> float:
+    """Measure one part, and add its table."""
+    text, notes, value = PARTS[name](folder, min(rounds, 5))
+    results.add("\n\n".join([text, *notes]))
+    return value
 
 
 if __name__ == "__main__":

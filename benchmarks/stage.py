@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import fmean
 
 from benchmarks import volume
-from benchmarks.bucket import serving
+from benchmarks.bucket import BYTES_PER_SECOND, serving
 from benchmarks.cases import Case
 from benchmarks.driver import ContenderError, take_turns
 from benchmarks.launch import LeftOutError, start
@@ -23,15 +24,15 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list
     -------
     outcomes : list of Outcome
         Of each contender and step.
-    left_out : list of str
-        Who took no part, and why.
+    notes : list of str
+        Who took no part, and why; what the wire allows.
 
     Raises
     ------
     ContenderError
         When ours fails, or delivers wrong data. A peer that does is left out.
     """
-    left_out: list[str] = []
+    notes: list[str] = []
     truth = Truth(volume.make(folder, case.task.size, case.task.labels), case.task.classes)
     with reading(case.task, folder) as (places, variables), ExitStack() as stack:
         started, ready = [], []
@@ -40,7 +41,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list
             try:
                 started.append(stack.enter_context(start(setting, case.task, given, variables)))
             except LeftOutError as reason:
-                left_out.append(f"{setting.name}: {reason}")
+                notes.append(f"Left out: {setting.name}: {reason}")
         for contender in started:
             try:
                 contender.prepare(truth)
@@ -48,8 +49,10 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list
             except ContenderError as reason:
                 if contender.setting.kind in ("ours", "native", "ram"):
                     raise ContenderError(f"{contender.setting.name}: {reason}") from reason
-                left_out.append(f"{contender.setting.name}: {reason}")
-        return take_turns(ready, rounds, seconds, case.steps), left_out
+                notes.append(f"Left out: {contender.setting.name}: {reason}")
+        if case.task.bucket:
+            notes.append(f"The wire allows {wire(case.task, folder):.1f} samples/s.")
+        return take_turns(ready, rounds, seconds, case.steps), notes
 
 
 @contextmanager
@@ -71,3 +74,12 @@ def plain(task: Task, folder: Path) -> str:
     """What the C reader reads instead of crops and shards: the whole volume in the same chunks."""
     layout = "v2" if task.layout == "sharded" else task.layout
     return str(volume.make(folder, task.size, task.labels, task.chunk, layout))
+
+
+def wire(task: Task, folder: Path) -> float:
+    """Samples per second when all bytes of the chunks that a patch touches come over the wire."""
+    place = volume.make(folder, task.size, task.labels, task.chunk, task.layout)
+    stored = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    firsts = range(task.size - task.patch + 1)
+    touched = fmean((first + task.patch - 1) // task.chunk - first // task.chunk + 1 for first in firsts)
+    return BYTES_PER_SECOND / (stored * (touched * task.chunk / task.size) ** 3)

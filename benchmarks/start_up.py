@@ -30,20 +30,20 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
     -------
     table : str
         Of seconds and memory.
-    left_out : list of str
+    notes : list of str
         Who took no part, and why.
     first : float
         Seconds of ours from the dataset to its first batch, a thousand million positions, no workers.
     """
     small, large = volume.make(folder), make_large(folder)
     plans = [("ours", small, 0), ("ours", large, 0), ("ours", large, 2)]
-    left_out = ["earlier, a thousand million positions: it lists them, in 8 bytes each several times"]
+    notes = ["Left out: earlier, a thousand million positions: it lists them, in 8 bytes each several times"]
     try:
         pythons = {"ours": sys.executable, "earlier": str(peer("earlier"))}
         plans += [("earlier", small, 0), ("earlier", small, 2)]
     except LeftOutError as reason:
         pythons = {"ours": sys.executable}
-        left_out.append(f"earlier: {reason}")
+        notes.append(f"Left out: earlier: {reason}")
     told: dict[tuple[str, Path, int], list[dict[str, Any]]] = {plan: [] for plan in plans}
     for _ in range(rounds):
         for kind, place, workers in plans:
@@ -52,7 +52,7 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
             told[kind, place, workers].append(run(pythons[kind], crop, *flags))
     first = statistics.median(answer["batch"]["seconds"] for answer in told["ours", large, 0])
     head = ["raw + 3, 128^3, batches of 4", "positions", "dataset s", "first batch s", "MiB for it"]
-    return table(head, [row(*plan, answers) for plan, answers in told.items()]), left_out, first
+    return table(head, [row(*plan, answers) for plan, answers in told.items()]), notes, first
 
 
 def row(kind: str, _: Path, workers: int, answers: list[dict[str, Any]]) -> list[str]:

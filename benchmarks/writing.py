@@ -35,19 +35,19 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
     -------
     table : str
         Of megabytes of uint8 voxels a second, those of wrong voxels too.
-    left_out : list of str
+    notes : list of str
         Who took no part, and why.
     share : float
         Ours as a share of the bare loop.
     """
-    place, left_out = volume.make(folder, SIZE), []
+    place, notes = volume.make(folder, SIZE), []
     told: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for _ in range(rounds):
         for kind, workers in KINDS:
             try:
                 python = sys.executable if kind != "earlier" else str(peer("earlier"))
             except LeftOutError as reason:
-                left_out.append(f"{kind}: {reason}")
+                notes.append(f"Left out: {kind}: {reason}")
                 continue
             told.setdefault((kind, workers), []).append(run(python, kind, workers, place))
     rows, best = [], dict[str, float]()
@@ -59,7 +59,7 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
         right = f"{100 * answers[0]['right']:.0f} %"
         rows.append([name, f"{statistics.median(rates):.0f}", f"{statistics.median(cpu):.1f}", right])
     head = [f"{SIZE}^3 predicted in tiles of {PATCH}^3", "MB/s", "CPU ns/voxel", "voxels right"]
-    return table(head, rows), sorted(set(left_out)), best["ours"] / best["bare"]
+    return table(head, rows), sorted(set(notes)), best["ours"] / best["bare"]
 
 
 def run(python: str, kind: str, workers: int, place: Path) -> dict[str, Any]:
