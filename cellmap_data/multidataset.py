@@ -84,6 +84,8 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         If there is no dataset, or listing all that differ in what they give.
     """
 
+    subsets = 0
+
     def __init__(
         self,
         datasets: Sequence[Part] | None = None,
@@ -345,7 +347,8 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
             Draw the subset as :meth:`get_weighted_sampler` does, with replacement; otherwise every position
             is as likely as any other, and none comes again before all have come.
         rng : torch.Generator, optional
-            Its initial seed is that of subset and order. None for the seed of the dataset.
+            Its initial seed is that of subset and order. None for the seed of the dataset, and another subset
+            at each call.
         """
         return subset_sampler(self, num_samples, weighted, rng)
 

@@ -48,6 +48,7 @@ class CellMapSubset(Subset[Sample]):
         so there may be any number.
     """
 
+    subsets = 0
     dataset: Whole
     indices: Sequence[int]
 

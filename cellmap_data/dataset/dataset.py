@@ -104,6 +104,8 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         If arguments cannot be right; every fault of the arrays is listed.
     """
 
+    subsets = 0
+
     def __init__(
         self,
         raw_path: str,
@@ -327,7 +329,8 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         weighted : bool
             Of no effect: there is but one crop.
         rng : torch.Generator, optional
-            Its initial seed is that of subset and order. None for the seed of the dataset.
+            Its initial seed is that of subset and order. None for the seed of the dataset, and another subset
+            at each call.
         """
         return subset_sampler(self, num_samples, weighted, rng)
 

@@ -22,7 +22,15 @@ from cellmap_data.sampler import (
 
 
 class Joined(Sized, Protocol):
-    """A dataset, as far as its samplers go."""
+    """A dataset, as far as its samplers go.
+
+    Attributes
+    ----------
+    subsets : int
+        How many samplers of random subsets it has made without being given a seed: each gets other subsets.
+    """
+
+    subsets: int
 
     @property
     def seed(self) -> int | None:
@@ -61,16 +69,22 @@ def weighted_sampler(
 def subset_sampler(
     dataset: Joined, num_samples: int, weighted: bool, rng: torch.Generator | None
 ) -> MutableSubsetRandomSampler:
-    """A sampler of ``num_samples`` positions that are drawn now, and anew when it is refreshed."""
-    count = len(dataset)
+    """A sampler of ``num_samples`` positions that are drawn now, and anew when it is refreshed.
+
+    Programs make such samplers again and again to train on something else: without ``rng`` the n-th begins
+    with the n-th subset.
+    """
+    count, first = len(dataset), 0
+    if rng is None:
+        first, dataset.subsets = dataset.subsets, dataset.subsets + 1
     seed = dataset.seed if rng is None else rng.initial_seed()
     seed = common_seed() if seed is None else seed
     if weighted and len(dataset.crops) > 1:
         sizes, shares = _by_class(dataset)
         return MutableSubsetRandomSampler(
-            SubsetDraw(WeightedOrder(tuple(sizes), tuple(shares), seed), num_samples), rng
+            SubsetDraw(WeightedOrder(tuple(sizes), tuple(shares), seed), num_samples, first), rng
         )
-    return MutableSubsetRandomSampler(SubsetDraw(ShuffledOrder(count, seed), num_samples), rng)
+    return MutableSubsetRandomSampler(SubsetDraw(ShuffledOrder(count, seed), num_samples, first), rng)
 
 
 def windowed_sampler(

@@ -54,8 +54,8 @@ class SubsetDraw:
         How many were drawn; the next is a function of that and of the order.
     """
 
-    def __init__(self, order: Order, size: int) -> None:
-        self.order, self.size, self.calls = order, size, 0
+    def __init__(self, order: Order, size: int, calls: int = 0) -> None:
+        self.order, self.size, self.calls = order, size, calls
 
     def __call__(self) -> DrawnIndices:
         """The next subset."""

@@ -157,6 +157,20 @@ def test_a_random_subset_can_be_drawn_anew(weighted, crops) -> None:
     assert len(set(subsets)) > 1
 
 
+def test_a_callable_sampler_gives_another_subset_at_each_refresh(crops) -> None:
+    """A program that makes a random subset anew for each epoch trains on another one each time."""
+
+    def new_subset():
+        return crops.get_subset_random_sampler(5, weighted=False)
+
+    loader = CellMapDataLoader(crops, sampler=new_subset)
+    subsets = set()
+    for _ in range(4):
+        subsets.add(frozenset(drawn_by(loader)))
+        loader.refresh()
+    assert len(subsets) == 4
+
+
 def test_a_subset_is_sampled_by_class_too(crops) -> None:
     """Samplers over a ``CellMapSubset`` draw its positions by the crops they lie in."""
     positions = [0, 2, 4, 5, 6, 7]  # 2, 3 and 1 of the crops
