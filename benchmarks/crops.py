@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import crop_folder
-from benchmarks.launch import ROOT, LeftOutError, peer
+from benchmarks.launch import ROOT, LeftOutError, environment_for, peer
 from benchmarks.results import table
 
 FLAT = 256 * 2**20
@@ -26,7 +26,14 @@ def run(python: Path | str, rows: list[tuple[str, str]], *flags: str) -> dict[st
     """What one process of benchmarks/opening.py says."""
     command = [str(python), str(ROOT / "benchmarks" / "opening.py"), *flags]
     listed = "".join(f"{raw} {target}\n" for raw, target in rows)
-    done = subprocess.run(command, input=listed, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command,
+        input=listed,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=environment_for(str(python)),
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 

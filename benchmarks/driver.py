@@ -19,6 +19,7 @@ from benchmarks.tree import Scale, Tree
 from benchmarks.truth import Truth
 
 QUEUES = 4  # batches of each worker in a round, so that a round measures more than what was read ahead
+WARM = 120  # batches that fill a cache
 
 
 class ContenderError(Exception):
@@ -76,7 +77,7 @@ class Contender:
             self._hear()
             if truth is not None:
                 self.check(truth)
-            self._ask(f"run {self.least}")
+            self._ask(f"run {WARM if self.setting.cache else self.least}")
         self.tree.hold()
 
     def check(self, truth: Truth) -> None:

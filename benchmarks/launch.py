@@ -50,14 +50,10 @@ def start(setting: Setting, task: Task, places: Sequence[str], variables: dict[s
     LeftOutError
         When there is no compiler, or no environment of the peer.
     """
-    environment = {**os.environ, **variables}
+    python = sys.executable if setting.kind in ("ours", "native", "ram") else str(peer(setting.kind))
+    environment = environment_for(python) | variables
     if setting.kind in ("native", "ram"):
         return Contender(setting, task, [str(compiled()), *_flags(setting, task, places[0])], environment)
-    if setting.kind == "ours":
-        python = sys.executable
-    else:
-        python = str(peer(setting.kind))
-        environment.pop("PYTHONPATH", None)  # it might lead to this package in place of the earlier one
     script = ROOT / "benchmarks" / "contenders" / f"{SCRIPTS[setting.kind]}.py"
     given = asdict(task) | asdict(setting)
     given |= {"places": list(places), "classes": task.classes, "transforms": setting.transforms}
@@ -86,6 +82,12 @@ def peer(kind: str) -> Path:
     if not python.exists():
         raise LeftOutError(f"there is no {python.parents[1].name}; `make bench-peers` makes it")
     return python
+
+
+def environment_for(python: str) -> dict[str, str]:
+    """The variables that a Python sees: a peer's is not led to this package in place of the earlier one."""
+    ours = python == sys.executable
+    return {name: value for name, value in os.environ.items() if ours or name != "PYTHONPATH"}
 
 
 def _flags(setting: Setting, task: Task, place: str) -> list[str]:

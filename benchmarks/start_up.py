@@ -51,7 +51,7 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
             flags = ["--kind", kind, "--workers", str(workers), "--patch", str(PATCH)]
             told[kind, place, workers].append(run(pythons[kind], crop, *flags))
     first = statistics.median(answer["batch"]["seconds"] for answer in told["ours", large, 0])
-    head = ["raw + 3, 128^3, batches of 4", "positions", "dataset s", "first batch s", "MiB for it"]
+    head = ["raw + 3, 128^3, batches of 4", "positions", "dataset s", "first batch s", "MiB of its process"]
     return table(head, [row(*plan, answers) for plan, answers in told.items()]), notes, first
 
 
@@ -72,7 +72,8 @@ def row(kind: str, _: Path, workers: int, answers: list[dict[str, Any]]) -> list
 
 def make_large(folder: Path) -> Path:
     """A volume of a thousand places of a patch along each axis, once."""
-    source, place = volume.make(folder), folder / f"v2-{SIZE}-64.zarr"
+    source = volume.make(folder)
+    place = folder / source.name.replace("512", str(SIZE))
     groups = ["raw", *(f"labels/{name}" for name in volume.CLASSES[:3])]
     for group in groups:
         if (place / group / "done").exists():

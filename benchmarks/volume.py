@@ -18,6 +18,7 @@ import zarr.codecs
 
 VOXEL = 8.0
 CLASSES = [f"class{n:02d}" for n in range(48)]
+NOISE = 8  # grey values: zstd decodes such a volume about as fast as electron microscopy
 DISTINCT = 64  # crops that differ
 BRIGHT = 132  # raw is below outside the first class, not below inside
 
@@ -41,7 +42,7 @@ def make(folder: Path, size: int = 512, classes: int = 3, chunk: int = 64, layou
     Path
         The volume: groups ``raw`` and ``labels/class..``, with one level, ``s0``.
     """
-    place = folder / f"{layout}-{size}-{chunk}.zarr"
+    place = folder / f"{layout}-{size}-{chunk}-{NOISE}.zarr"
     groups = [place / "raw", *(place / "labels" / name for name in CLASSES[:classes])]
     for number, group in enumerate(groups, start=-1):
         if not (group / "done").exists():
@@ -56,7 +57,7 @@ def raw(size: int) -> np.ndarray:
     """Grey values: 30..125, and 110 more inside the first class."""
     rng = np.random.default_rng(0)
     values = 80 + 30 * smooth(rng, size, cells=16)
-    values += 6 * rng.standard_normal(values.shape, dtype=np.float32)
+    values += NOISE * rng.standard_normal(values.shape, dtype=np.float32)
     np.clip(values, 30, 125, out=values)
     return values.astype(np.uint8) + np.uint8(110) * label(size, 0)
 
@@ -125,7 +126,9 @@ def make_crops(folder: Path, count: int, side: int, size: int, classes: int, chu
     Those after the first few are the same again, as hard links.
     """
     whole = make(folder, size, classes, chunk)
-    places = [folder / f"crops-{size}-{chunk}-{side}" / f"crop{number:04d}.zarr" for number in range(count)]
+    places = [
+        folder / f"crops-{size}-{chunk}-{NOISE}-{side}" / f"crop{number:04d}.zarr" for number in range(count)
+    ]
     groups = ["raw", *(f"labels/{name}" for name in CLASSES[:classes])]
     corners = np.random.default_rng(0).integers(0, size - side + 1, (DISTINCT, 3))
     for group in groups:

@@ -7,7 +7,6 @@ right.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -20,7 +19,7 @@ import numpy as np
 import zarr
 
 from benchmarks import volume
-from benchmarks.launch import ROOT, LeftOutError, peer
+from benchmarks.launch import ROOT, LeftOutError, environment_for, peer
 from benchmarks.results import table
 
 SIZE, PATCH = 512, 128
@@ -67,12 +66,11 @@ def run(python: str, kind: str, workers: int, place: Path) -> dict[str, Any]:
     out = Path(tempfile.mkdtemp(dir=place.parent)) / "out.zarr"
     task = {"kind": kind, "workers": workers, "place": str(place), "out": str(out)}
     task |= {"patch": PATCH, "size": SIZE, "batch": 2}
-    environment = dict(os.environ)
-    if kind == "earlier":
-        environment.pop("PYTHONPATH", None)
     command = [python, str(ROOT / "benchmarks" / "contenders" / "prediction.py"), json.dumps(task)]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, check=True, env=environment_for(python)
+        )
         return json.loads(done.stdout.splitlines()[-1]) | {"right": right(place, out)}
     finally:
         shutil.rmtree(out.parent)

@@ -8,7 +8,7 @@ import torchio as tio
 import zarr
 from serve import serve
 
-PATCHES = 8  # of a crop before the queue takes another
+CROPS, PATCHES = 2, 8  # that the queue holds, and that it cuts from each
 
 
 def subject(place, classes):
@@ -25,7 +25,7 @@ def make(task):
     """Batches of its queue."""
     subjects = tio.SubjectsDataset([subject(place, task.classes) for place in task.places])
     sampler = tio.UniformSampler(task.patch)
-    queue = tio.Queue(subjects, 64, PATCHES, sampler, num_workers=task.workers)
+    queue = tio.Queue(subjects, CROPS * PATCHES, PATCHES, sampler, num_workers=task.workers)
     loader = tio.SubjectsLoader(queue, batch_size=task.batch, num_workers=0)
     while True:
         for batch in loader:
