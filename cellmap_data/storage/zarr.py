@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -74,21 +75,12 @@ class ZarrReader:
         """Start to read ``box`` into ``out`` (any strides, any number type), and return at once."""
         store = self._store or self._open()
         parts = [box] if self._uniform is None else self._uniform.fill(box, out)
-        return ZarrRead(
-            self.uri, [(part, self._start(store, part, out[within(box, part)])) for part in parts]
-        )
+        return ZarrRead.start(self.uri, store, [(part, out[within(box, part)]) for part in parts])
 
     def uniform(self, box: Box) -> Any:
         """The value in all of ``box``, where it is known to hold a single one; else None."""
         self._store or self._open()
         return None if self._uniform is None else self._uniform.value(box)
-
-    def _start(self, store: ts.TensorStore, box: Box, out: npt.NDArray[Any]) -> ts.Future[None]:
-        try:
-            source = ts.cast(store[box], ts.dtype(out.dtype))
-            return ts.array(out, copy=False).write(source).commit
-        except FAILURES as error:
-            raise reading_failed(self.uri, box, error) from error
 
     def read(self, box: Box) -> npt.NDArray[Any]:
         """The values in ``box``, in fresh memory, as they are stored."""
@@ -123,9 +115,11 @@ class ZarrReader:
         if is_remote(self.uri) or not self.shape:
             return None
 
+        uri, dtype = self.uri, self.dtype  # and not self: what refers to itself is not gone when it is let go
+
         def read(box: Box) -> npt.NDArray[Any]:
-            out = np.empty([part.stop - part.start for part in box], self.dtype)
-            ZarrRead(self.uri, [(box, self._start(store, box, out))]).result()
+            out = np.empty([part.stop - part.start for part in box], dtype)
+            ZarrRead.start(uri, store, [(box, out)]).result()
             return out
 
         metadata: dict[str, Any] = store.spec().to_json()["metadata"]
@@ -140,6 +134,22 @@ class ZarrRead:
 
     def __init__(self, uri: str, parts: list[tuple[Box, ts.Future[None]]]) -> None:
         self._uri, self._parts = uri, parts
+
+    @classmethod
+    def start(
+        cls, uri: str, store: ts.TensorStore, parts: Iterable[tuple[Box, npt.NDArray[Any]]]
+    ) -> ZarrRead:
+        """Start to read boxes into memory, each into its own; StoreError if that cannot be asked."""
+        started: list[tuple[Box, ts.Future[None]]] = []
+        for box, out in parts:
+            try:
+                source = ts.cast(store[box], ts.dtype(out.dtype))
+                started.append((box, ts.array(out, copy=False).write(source).commit))
+            except FAILURES as error:
+                for _, future in started:  # none may write into the memory afterwards
+                    future.exception()
+                raise reading_failed(uri, box, error) from error
+        return cls(uri, started)
 
     def result(self) -> None:
         """Wait until the values are there; StoreError if they cannot be had."""

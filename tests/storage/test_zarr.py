@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,12 @@ def test_metadata_leaves_a_process_free_to_fork(tmp_path) -> None:
         "assert live_reader()\n"
     )
     subprocess.run([sys.executable, "-c", script, path], check=True)
+
+
+def test_a_reader_that_nobody_holds_is_gone(tmp_path) -> None:
+    """An array that was read is let go of at once, and not when garbage is collected."""
+    reader = open_array(write_multiscale(tmp_path, ramp((20, 20, 20))) + "/s0")
+    reader.read(BOX)
+    gone = weakref.ref(reader)
+    del reader
+    assert gone() is None
