@@ -22,7 +22,7 @@ from cellmap_data.dataloader.schedule import Schedule, Ticket
 from cellmap_data.dataloader.sources import LocalSource, Source
 from cellmap_data.device.device_manager import DeviceManager
 from cellmap_data.errors import SkippedWarning
-from cellmap_data.sampler import Clock, Draw, SampleIndex
+from cellmap_data.sampler import ASK_TORCH, Clock, Draw, SampleIndex
 
 
 class Engine:
@@ -68,7 +68,8 @@ class Engine:
         """A new run over this rank's share of the epoch, or all of it; the run before is closed."""
         self.end()
         share = self.schedule.share(split)
-        self._run = Run(self._owner(), self._hooks, self._source, self.report, share, self._clock)
+        pace = 1 if split else ASK_TORCH.now().world_size  # who takes it from here splits it by whole batches
+        self._run = Run(self._owner(), self._hooks, self._source, self.report, share, self._clock, pace)
         return self._run
 
     def end(self) -> None:

@@ -32,6 +32,9 @@ class Run:
         What this process takes of the epoch.
     clock
         Says where to begin, and is told how far the consumer has come.
+    pace
+        Every how many batches the consumer is expected to take, because other ranks take those between: what
+        is not taken is not read. If it takes others, all are read from there on.
     """
 
     epoch: int
@@ -46,9 +49,10 @@ class Run:
         report: Report,
         share: Share,
         clock: Clock,
+        pace: int = 1,
     ) -> None:
         self._owner, self._hooks, self._source, self._report = owner, hooks, source, report
-        self._share, self._clock = share, clock
+        self._share, self._clock, self._pace = share, clock, pace
         self._wanted: int | None = None
         self._delivered: Any = None
         self._delivered_at = self._cpu_then = 0.0
@@ -102,7 +106,7 @@ class Run:
 
     def _get(self, number: int) -> Delivery:
         if self._wanted is None:
-            self._source.start(self._tickets.at, number)
+            self._start(number, self._pace)
         elif number > self._wanted and self._share.world_size > 1:
             raise ShardedTwiceError(
                 message(
@@ -112,7 +116,15 @@ class Run:
                     hint="let one party split: leave rank and world_size out if a framework does",
                 )
             )
-        return self._source.get(number)
+        elif (number - self._first) % self._pace:
+            self._source.finish()
+            self._start(number, 1)
+        return self._source.get((number - self._first) // self._pace)
+
+    def _start(self, first: int, pace: int) -> None:
+        """Let the source begin with a batch, and count on from there at a pace."""
+        self._first, self._pace = first, pace
+        self._source.start(lambda number: self._tickets.at(first + number * pace), 0)
 
     def hand_over(self, batch: Any) -> None:
         """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""
