@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from cellmap_data.errors import MetadataError, StoreError, message
@@ -17,10 +18,31 @@ from cellmap_data.storage.remote import read_files
 
 Document: TypeAlias = dict[str, Any]
 
+_TOLD = 12
+"""Names of a folder that an error lists at most."""
+
 
 def join(uri: str, *parts: str) -> str:
     """A path below another."""
     return "/".join([uri.rstrip("/"), *(part.strip("/") for part in parts if part)])
+
+
+def nearest(uri: str) -> str:
+    """Where a path that was not found goes astray: the last folder of it that is there, and what it holds.
+
+    Empty where the store is not on this machine.
+    """
+    if is_remote(uri):
+        return ""
+    place = Path(local_path(uri)).absolute()
+    for folder in (place, *place.parents):
+        try:
+            names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        except OSError:
+            continue
+        holds = ", ".join(names[:_TOLD]) + (", ..." if len(names) > _TOLD else "")
+        return f"{folder} holds {holds or 'nothing'}"
+    return ""
 
 
 def read_documents(uri: str, names: Sequence[str], context: Any = None) -> Iterator[tuple[str, Document]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, StoreNotFoundError, message
-from cellmap_data.storage.files import join, read_documents
+from cellmap_data.storage.files import join, nearest, read_documents
 
 _KINDS = "biuf"
 _LARGEST = 2**63 - 2  # of what tensorstore takes as a size
@@ -87,11 +87,8 @@ def read_array_info(uri: str, context: Any = None) -> ArrayInfo:
         found = f"a zarr.json of a {document['node_type']}"
     if found == "nothing" and any(read_documents(uri, (".zgroup",), context)):
         found = "a .zgroup"
-    raise StoreNotFoundError(
-        message(
-            "There is no zarr array.", place=uri, expected="a zarr.json of an array, or a .zarray", got=found
-        )
-    )
+    rule, expected = "There is no zarr array.", "a zarr.json of an array, or a .zarray"
+    raise StoreNotFoundError(message(rule, place=uri, expected=expected, got=found, hint=nearest(uri)))
 
 
 def read_attributes(uri: str, context: Any = None) -> dict[str, Any]:
@@ -121,9 +118,8 @@ def read_attributes(uri: str, context: Any = None) -> dict[str, Any]:
         return attributes
     if any(read_documents(uri, (".zgroup", ".zarray"), context)):
         return {}
-    raise StoreNotFoundError(
-        message("There is no zarr group.", place=uri, expected="a zarr.json, a .zgroup or a .zattrs")
-    )
+    rule, expected = "There is no zarr group.", "a zarr.json, a .zgroup or a .zattrs"
+    raise StoreNotFoundError(message(rule, place=uri, expected=expected, hint=nearest(uri)))
 
 
 def _info(uri: str, document: dict[str, Any], zarr_format: int) -> ArrayInfo:

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from cellmap_data.errors import MetadataError, StoreError, StoreNotFoundError
-from cellmap_data.storage import ArrayReader, Pending, ZarrReader, open_array, read_array_info
+from cellmap_data.storage import (
+    ArrayReader,
+    Pending,
+    ZarrReader,
+    open_array,
+    read_array_info,
+    read_attributes,
+)
 from tests.volumes import ramp, write_multiscale
 
 STORES = [
@@ -147,3 +154,19 @@ def test_a_reader_that_nobody_holds_is_gone(tmp_path) -> None:
     gone = weakref.ref(reader)
     del reader
     assert gone() is None
+
+
+def test_a_path_that_is_not_there_is_told_with_what_is(tmp_path) -> None:
+    """The error shows the last folder of the path that there is, and what it holds."""
+    write_multiscale(tmp_path / "crop" / "nuc", ramp((4, 4, 4)))
+    for number in range(20):
+        (tmp_path / "many" / f"n{number:02}").mkdir(parents=True)
+    for path, told in (
+        ("crop/nuk", "crop holds nuc"),
+        ("crop/mito/s0", "crop holds nuc"),
+        ("many", "many holds n00, n01, .*n11, \\.\\.\\."),
+        ("many/n03", "n03 holds nothing"),
+    ):
+        for read in (read_attributes, read_array_info):
+            with pytest.raises(StoreNotFoundError, match=f"next: .*{told}$"):
+                read(str(tmp_path / path))
