@@ -127,6 +127,7 @@ class ForegroundSampler(OrderSampler):
         world_size: int | None = None,
     ) -> None:
         _check(share, by, block)
+        _check_crops(dataset)
         self.size, self.share = len(dataset), share
         crops = dataset.foreground(block)
         found = {name: BlockIndex.of(name, crops, by) for name in dataset.classes}
@@ -181,5 +182,24 @@ def _check(share: float, by: str, block: int) -> None:
                 "foreground is drawn as these say",
                 expected="0 <= share <= 1; by 'voxels' or 'blocks'; block >= 1",
                 got=f"share={share}, by={by!r}, block={block}",
+            )
+        )
+
+
+def _check_crops(dataset: object) -> None:
+    """Refuse what has positions but does not know where its classes show.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming its type.
+    """
+    if not hasattr(dataset, "foreground"):
+        raise ConfigurationError(
+            message(
+                "Classes are looked for in crops.",
+                expected="a CellMapDataset or a CellMapMultiDataset",
+                got=type(dataset).__name__,
+                hint="choose the crops of a dataset instead of some of its positions",
             )
         )

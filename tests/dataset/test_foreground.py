@@ -14,6 +14,7 @@ from cellmap_data import (
     CellMapDataLoader,
     CellMapDataset,
     CellMapMultiDataset,
+    CellMapSubset,
     EnhancedCellMapDataLoader,
     ForegroundSampler,
 )
@@ -166,6 +167,13 @@ def test_nothing_to_show_is_an_error(tmp_path) -> None:
     ):
         with pytest.raises(ConfigurationError, match="shows"):
             ForegroundSampler(dataset, 10)
+
+
+def test_some_positions_of_a_dataset_have_no_foreground_of_their_own(tmp_path) -> None:
+    """A subset lists positions, so there is nothing to draw around a voxel: the error says what to give."""
+    dataset = many(tmp_path, [(12, 12, 12)], input_arrays=INPUTS, target_arrays=TARGETS)
+    with pytest.raises(ConfigurationError, match="CellMapSubset"):
+        ForegroundSampler(CellMapSubset(dataset, range(5)))
 
 
 @pytest.mark.parametrize("kind", [CellMapDataLoader, EnhancedCellMapDataLoader])
