@@ -130,7 +130,7 @@ def _is_row(value: Any) -> bool:
 def _channels(options: Mapping[str, Sequence[float]], of_model: int) -> int | None:
     """How many channels each class has; a leading number that counts the model's classes is none of them."""
     shape = options["shape"]
-    if len(shape) == len(AXES) or len(shape) < len(AXES):
+    if len(shape) <= len(AXES):
         return None
     channels = int(shape[0])
     return None if channels == 1 or channels == of_model else channels

@@ -13,6 +13,7 @@ import torch
 
 from cellmap_data.dataset_writer.loading import make_loader
 from cellmap_data.dataset_writer.regions import Batches, Work
+from cellmap_data.dataset_writer.scratch import Scratch
 from cellmap_data.dataset_writer.values import Array, Given, cut, given_values
 from cellmap_data.dataset_writer.weights import Blend, patch_weights
 from cellmap_data.dataset_writer.window import Blending, Key, Mosaic, Window
@@ -89,16 +90,16 @@ class Job:
             If one fails, naming it; those before it are done.
         """
         with contextlib.closing(self._batches(regions)) as batches, ThreadPoolExecutor(1) as pool:
-            writing: tuple[int, Future[None]] | None = None
+            scratch, writing = Scratch(), list[tuple[int, Window, Future[None]]]()
             for region in regions:
                 with self._naming(region):
-                    results = self._predicted(region, batches)
-                if writing is not None:
-                    yield self._written(*writing)
-                writing = region, pool.submit(self._write, region, results)
-                del results  # two windows at most: the one that is written, and the next
-            if writing is not None:
-                yield self._written(*writing)
+                    window = self._predicted(region, batches, scratch)
+                    results = window.results()
+                if writing:  # two windows at most: the one that is written, and the next
+                    yield self._written(*writing.pop())
+                writing.append((region, window, pool.submit(self._write, region, results)))
+            if writing:
+                yield self._written(*writing.pop())
 
     def _batches(self, regions: Sequence[int]) -> Generator[Any, None, None]:
         loader = make_loader(
@@ -112,9 +113,9 @@ class Job:
         finally:
             loader.close()
 
-    def _predicted(self, region: int, batches: Iterator[Any]) -> Mapping[tuple[int, str], Array]:
-        """What the tiles of a region become."""
-        work, window = self.work, self._window(region)
+    def _predicted(self, region: int, batches: Iterator[Any], scratch: Scratch) -> Window:
+        """What holds all tiles of a region."""
+        work, window = self.work, self._window(region, scratch)
         for plane in range(len(work.planes)):
             left = len(work.numbers(region, plane))
             while left:
@@ -124,12 +125,12 @@ class Job:
                 for row, number in enumerate(numbers):
                     self._add(window, region, plane, work.place(number).tile, values, row)
                 left -= len(numbers)
-        return window.results()
+        return window
 
-    def _window(self, region: int) -> Window:
+    def _window(self, region: int, scratch: Scratch) -> Window:
         blended = len(self.work.planes) > 1 or any(any(tiles.overlap) for tiles in self.work.planes)
         boxes = self.writer.geometry.boxes(self.work.regions[region])
-        return Blending(boxes) if blended else Mosaic(boxes)
+        return (Blending if blended else Mosaic)(boxes, scratch)
 
     def _values(self, batch: Mapping[str, Any], plane: int, count: int) -> list[Given]:
         """What the model makes of a batch, all classes of all outputs."""
@@ -182,10 +183,11 @@ class Job:
         )
         self.ledger.add(region)
 
-    def _written(self, region: int, writing: Future[None]) -> int:
+    def _written(self, region: int, window: Window, writing: Future[None]) -> int:
         """The region, when it is written."""
         with self._naming(region):
             writing.result()
+        window.release()
         return region
 
     @contextlib.contextmanager

@@ -19,6 +19,9 @@ from cellmap_data.dataset_writer.positions import check_position
 from cellmap_data.errors import message
 from cellmap_data.spatial import Blocks, Shape, Tiles, VoxelBox
 
+_HANDY = 1 << 26
+"""Bytes of a region, where more would save nothing."""
+
 _CHOICES = 48
 """Lengths of a region that are considered along an axis, at most."""
 
@@ -153,16 +156,18 @@ def region_shape(planes: Sequence[Tiles], unit: Shape, voxel_bytes: float, windo
     Returns
     -------
     Shape
-        Of regions that are equally good the largest, and of these the most like a cube.
+        Of regions that are equally good one of about 64 MiB: enough for threads to share, and small against
+        an output, so that most of it is written while the rest is predicted. Of these the most like a cube.
     """
     axes = [_candidates(planes, axis, unit[axis]) for axis in range(3)]
     lengths = np.meshgrid(*([length for length, _ in axis] for axis in axes), indexing="ij")
     repeated = np.prod(np.meshgrid(*([times for _, times in axis] for axis in axes), indexing="ij"), axis=0)
     volume = np.prod([np.minimum(r, n) for r, n in zip(lengths, planes[0].shape, strict=True)], axis=0)
-    longest = np.max(lengths, axis=0)
-    fits = (volume * voxel_bytes <= window).ravel()
+    longest, size = np.max(lengths, axis=0), volume * voxel_bytes
+    odd = np.round(np.abs(np.log(size / _HANDY)), 6)
+    fits = (size <= window).ravel()
     fits[0] = True  # a unit
-    order = np.lexsort((longest.ravel(), -volume.ravel(), np.round(repeated.ravel(), 6), ~fits))
+    order = np.lexsort((longest.ravel(), odd.ravel(), np.round(repeated.ravel(), 6), ~fits))
     z, y, x = (int(length.ravel()[order[0]]) for length in lengths)
     return z, y, x
 

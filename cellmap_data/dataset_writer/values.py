@@ -94,8 +94,11 @@ def _by_class(
             )
         yield from ((name, of_class) for name, of_class in values.items() if name in asked.classes)
         return
-    classes = len(asked.model_classes)
-    channels = _fitted(values, (batch, classes, *patch), f"output {output.name!r}")
+    lead = batch, len(asked.model_classes)
+    if tuple(getattr(values, "shape", ())[:2]) == lead:  # what is not written need not leave its device
+        channels = values
+    else:
+        channels = _fitted(values, (*lead, *patch), f"output {output.name!r}")
     for name in asked.classes:
         yield name, channels[:, asked.model_classes.index(name)]
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cellmap_data.dataset_writer.scratch import Scratch
 from cellmap_data.dataset_writer.weights import check_blend, patch_weights
 from cellmap_data.dataset_writer.window import Blending, Mosaic
 from cellmap_data.errors import ConfigurationError
@@ -53,7 +54,7 @@ def tilings(draw) -> Tiles:
 def blended(tiles: Tiles, blend, values) -> np.ndarray:
     """What tiles of ``values(box)`` become in one window over all of the array."""
     whole = VoxelBox((0, 0, 0), tiles.shape)
-    window = Blending({0: whole})
+    window = Blending({0: whole}, Scratch())
     for number in range(tiles.size):
         patch, part = (of(tiles.place(number)) for of in (tiles.patch_of, tiles.part_of))
         z, y, x = patch.lo
@@ -79,7 +80,7 @@ def test_what_tiles_agree_on_stays_in_its_place(tiles, blend):
 
 def test_means_of_integers_are_integers():
     """Rounded to the nearest, in the type that the model gave."""
-    window = Blending({0: VoxelBox((0, 0, 0), (1, 1, 2))})
+    window = Blending({0: VoxelBox((0, 0, 0), (1, 1, 2))}, Scratch())
     for value, weight in ((3, 1.0), (9, 3.0)):
         box = VoxelBox((0, 0, 0), (1, 1, 2))
         window.weigh(0, box, np.full((1, 1, 2), weight, np.float32))
@@ -90,7 +91,22 @@ def test_means_of_integers_are_integers():
 
 def test_tiles_side_by_side_keep_their_values():
     """Ids of 64 bits are not rounded where nothing is blended."""
-    window, box = Mosaic({0: VoxelBox((4, 4, 4), (4 + 1, 4 + 1, 4 + 2))}), VoxelBox((4, 4, 5), (5, 5, 6))
+    window, box = Mosaic({0: VoxelBox((4, 4, 5), (5, 5, 6))}, Scratch()), VoxelBox((4, 4, 5), (5, 5, 6))
     big = 2**53 + 1
     window.add((0, "c"), box, np.full((1, 1, 1), big, np.int64))
-    assert window.results()[0, "c"].tolist() == [[[0, big]]]
+    assert window.results()[0, "c"].tolist() == [[[big]]]
+
+
+def test_memory_of_windows_is_used_again():
+    """What was given back is given out again if it is large enough; what is too small is let go of."""
+    scratch = Scratch()
+    values, block = scratch.take((4, 8), np.float32)
+    assert (values.shape, values.dtype) == ((4, 8), np.float32)
+    scratch.give_back([block])
+    smaller, again = scratch.take((5,), np.int64)
+    assert again is block
+    assert np.shares_memory(smaller, values)
+    scratch.give_back([again])
+    larger, other = scratch.take((100,), np.float64)
+    assert other is not block
+    assert larger.nbytes == 800
