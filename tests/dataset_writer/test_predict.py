@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cellmap_data import CellMapDatasetWriter
-from cellmap_data.dataset_writer.regions import Batches, Work, region_shape
 from cellmap_data.dataset_writer.weights import patch_weights
 from cellmap_data.errors import ConfigurationError, PredictionError
 from cellmap_data.spatial import Tiles
@@ -229,6 +227,30 @@ def test_a_refused_write_is_named_and_not_done(raw, tmp_path) -> None:
     np.testing.assert_array_equal(stored(writer), ramp(SHAPE))
 
 
+def test_a_full_disk_is_named_and_the_ledger_stays_true(tmp_path) -> None:
+    """From some region on no file may grow: what was done stays, and with room again the rest is done."""
+    noise = np.random.default_rng(0).random((40, 8, 8), dtype=np.float32)
+    raw = write_volume(tmp_path / "raw.zarr", noise)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    calls = []
+
+    def model(x):
+        calls.append(x)
+        if len(calls) == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        return x
+
+    writer = make(raw, tmp_path / "out.zarr")
+    try:
+        with pytest.raises(PredictionError, match=r"(?s)region [123] of 5.*make room"):
+            writer.predict(model, window_bytes=BLOCK // 2, enable_prefetch=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    done = make(raw, tmp_path / "out.zarr", resume=True).predict(same, window_bytes=BLOCK // 2)
+    assert 2 <= done.predicted <= 4
+    np.testing.assert_array_equal(stored(writer), noise)
+
+
 def test_what_is_done_is_not_predicted_again(raw, tmp_path) -> None:
     """And with other options it cannot be gone on with; each difference is told."""
     writer = make(raw, tmp_path / "out.zarr")
@@ -308,69 +330,3 @@ def test_options_that_cannot_be_right_are_refused(options, text, raw, tmp_path) 
     """Before anything is predicted, with what would be right."""
     with pytest.raises((ConfigurationError, PredictionError), match=text):
         make(raw, tmp_path / "out.zarr").predict(same, **options)
-
-
-# The division of work
-
-
-@st.composite
-def works(draw) -> Work:
-    shape = draw(st.tuples(*[st.integers(1, 14)] * 3))
-    patches = [draw(st.tuples(*[st.integers(1, 6)] * 3)) for _ in range(draw(st.integers(1, 2)))]
-    overlaps = [tuple(draw(st.integers(0, p - 1)) for p in patch) for patch in patches]
-    unit = draw(st.tuples(*[st.integers(1, 7)] * 3))
-    planes = tuple(Tiles(shape, patch, overlap) for patch, overlap in zip(patches, overlaps, strict=True))
-    region = region_shape(planes, unit, 4, draw(st.integers(4 * 7**3, 4 * 14**3)))
-    frame = type("Frame", (), {"lattice": type("Lattice", (), {"shape": shape})})
-    return Work(frame, planes, region)
-
-
-@settings(max_examples=60)
-@given(works(), st.integers(1, 5))
-def test_every_region_gets_all_its_tiles_and_no_batch_spans_two(work, batch_size) -> None:
-    """Batches of one region and plane; numbers lead back to tiles; all that reach into a region come."""
-    seen: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
-    for batch in Batches(work, range(work.regions.size), batch_size):
-        places = [work.place(number) for number in batch]
-        assert len({place[:2] for place in places}) == 1
-        seen.setdefault(places[0][:2], []).extend(place.tile for place in places)
-    for (region, plane), tiles in seen.items():
-        assert len(tiles) == len(set(tiles))
-        box, cut = work.regions[region], work.planes[plane]
-        parts = [(tile, cut.part_of(tile)) for tile in map(cut.place, range(cut.size))]
-        meeting = {
-            tile
-            for tile, part in parts
-            if all(max(a, c) < min(b, d) for a, b, c, d in zip(box.lo, box.hi, part.lo, part.hi, strict=True))
-        }
-        assert set(tiles) == meeting
-    assert len(seen) == work.regions.size * len(work.planes)
-    assert sum(map(len, seen.values())) / sum(cut.size for cut in work.planes) == pytest.approx(work.repeated)
-
-
-def test_regions_are_whole_blocks_within_the_window() -> None:
-    """Multiples of a block, as large as the window allows; without overlap whole tiles, of a handy size."""
-    shape = (1000, 1000, 1000)
-    for overlap, patch, unit in (((32,) * 3, (128,) * 3, (64,) * 3), ((0,) * 3, (96,) * 3, (64,) * 3)):
-        region = region_shape([Tiles(shape, patch, overlap)], unit, 12, 1 << 29)
-        assert all(r % u == 0 for r, u in zip(region, unit, strict=True))
-        size = np.prod(region) * 12
-        if overlap == (0, 0, 0):
-            assert all(r % p == 0 for r, p in zip(region, patch, strict=True))
-            assert 1 << 25 < size < 1 << 27
-        else:
-            assert (1 << 29) / 3 < size <= 1 << 29
-
-
-def test_memory_is_that_of_the_window() -> None:
-    """Regions of a volume of 10^15 voxels are found by arithmetic and need no list."""
-    shape = (100_000,) * 3
-    tiles = Tiles(shape, (128,) * 3, (32,) * 3)
-    work = Work(
-        type("Frame", (), {"lattice": type("Lattice", (), {"shape": shape})}),
-        (tiles,),
-        region_shape([tiles], (128,) * 3, 12, 1 << 29),
-    )
-    last = work.numbers(work.regions.size - 1, 0)
-    assert work.place(last[-1]).region == work.regions.size - 1 > 10**7
-    assert 1 < work.repeated < 3
