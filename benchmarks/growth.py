@@ -85,12 +85,16 @@ def draw(growth: Growth, measured: Points, path: Path) -> None:
         for line in lines:
             found = [(value, number(of)) for value, of in measured if line_of(growth, of) == line]
             axes.plot(*zip(*found, strict=True), marker="o", markersize=4, label=line)
-        axes.set(xlabel=growth.about, title=about, ylim=(0, None))
+        axes.set(xlabel=growth.about, title=about)
         if growth.name in ("patch", "crops"):
             axes.set(xscale="log", xticks=growth.values, xticklabels=growth.values)
             axes.minorticks_off()
         if growth.name == "patch" and about != "peak MiB":
-            axes.set(yscale="log", ylim=(None, None))
+            axes.set(yscale="log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}")
+        else:
+            axes.set(ylim=(0, None))
         axes.grid(alpha=0.3)
     figure.axes[0].legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=110)
