@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -80,7 +79,7 @@ class Foreman:
                 region = back.get()
                 try:
                     under_way.pop(region).result()
-                except (Exception, CancelledError) as error:  # noqa: BLE001 - told when all have come back
+                except Exception as error:  # noqa: BLE001 - told when all have come back
                     if self.failed(region, error):
                         again.append(region)
                 else:

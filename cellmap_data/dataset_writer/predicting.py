@@ -1,53 +1,30 @@
-"""Predict all of an output: divide the work, have it done, look after the model."""
+"""Predict all of an output: have the work done, tell how far it is, look after the model."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cellmap_data.dataset_writer.division import PredictOptions, divide, turns_of
 from cellmap_data.dataset_writer.executors import Executor, Foreman
 from cellmap_data.dataset_writer.job import Job, run_regions
-from cellmap_data.dataset_writer.regions import Work, region_shape
 from cellmap_data.dataset_writer.remaining import Remaining
 from cellmap_data.dataset_writer.weights import check_blend
-from cellmap_data.dataset_writer.work_tiles import turned
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.counting.progress import Bar
-from cellmap_data.spatial import AXES, Shape, Tiles, same_voxel_size
+from cellmap_data.spatial import Shape
 
 if TYPE_CHECKING:
     from cellmap_data.dataset_writer.writer import CellMapDatasetWriter
 
-Overlap: TypeAlias = float | Sequence[float]
-"""Voxels (int) or a share of the patch (float), for all axes or one for each of z, y, x."""
-
-_TURNS: Mapping[str, Shape] = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (1, 2, 0)}
-"""Along which axis of a plane (1, H, W) each of z, y, x runs when the plane lies across an axis."""
-
-
-@dataclass(frozen=True, slots=True)
-class PredictOptions:
-    """How an output is predicted; see :meth:`CellMapDatasetWriter.predict`."""
-
-    batch_size: int = 1
-    overlap: Overlap = 0
-    blend: str = "gaussian"
-    window_bytes: int = 1 << 31
-    planes: Sequence[str] | None = None
-    device: str | torch.device | None = None
-    share: tuple[int, int] = (0, 1)
-    executor: Executor | None = None
-    at_once: int | None = None
-    retries: int = 2
-    progress: bool = True
-    loader: Mapping[str, Any] = field(default_factory=dict)
+_BETWEEN_LOOKS = 2.0
+"""Seconds after which the ledger is read again to see what others have done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +58,8 @@ class Prediction:
 
 def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -> Prediction:
     """See :meth:`CellMapDatasetWriter.predict`."""
-    turns = _turns(options.planes)
-    work = _work(writer, turns, options)
+    turns = turns_of(options.planes)
+    work = divide(writer, turns, options)
     device = options.device or writer.device or _device_of(model)
     job = Job(
         writer,
@@ -96,13 +73,13 @@ def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -
     )
     total = work.regions.size
     job.ledger.refresh()
-    mine, of = options.share
+    mine, of = _checked(options.share)
     regions = Remaining.of(number for number in job.ledger.remaining(total) if number % of == mine)
     result = Prediction(total, len(regions), work.regions[0].shape, work.repeated)
     with _evaluating(model), _Progress(job, result, shown=options.progress) as progress:
         if options.executor is None:
             for _ in job.run(regions):
-                progress.update()
+                progress.advance(1)
         else:
             _hand_out(job, regions, options.executor, options, progress)
     return result
@@ -116,7 +93,7 @@ def _hand_out(
         lambda region: executor.submit(run_regions, job, region),
         options.at_once or 2 * (os.cpu_count() or 1),
         options.retries,
-        progress.update,
+        progress.look,
     )
     waiting: Sequence[int] = regions
     while waiting:
@@ -129,10 +106,10 @@ def _hand_out(
 
 
 class _Progress:
-    """How many regions are done, by the ledger."""
+    """How many regions are done; of those that others predict, what the ledger says."""
 
     def __init__(self, job: Job, plan: Prediction, *, shown: bool) -> None:
-        self._ledger, self._known = job.ledger, len(job.ledger)
+        self._ledger, self._known, self._looked = job.ledger, len(job.ledger), monotonic()
         self._bar = Bar(f"predicting {plan}", plan.predicted) if shown else None
 
     def __enter__(self) -> _Progress:
@@ -144,106 +121,26 @@ class _Progress:
         if self._bar is not None:
             self._bar.__exit__(*error)
 
-    def update(self) -> None:
-        """Show what is done by now."""
-        if self._bar is None:
+    def advance(self, regions: int) -> None:
+        """Show that so many more are done."""
+        if self._bar is not None:
+            self._bar.advance(regions)
+
+    def look(self) -> None:
+        """Show what is done by now, if it is time to look again."""
+        if self._bar is None or monotonic() < self._looked + _BETWEEN_LOOKS:
             return
         self._ledger.refresh()
-        known, self._known = self._known, len(self._ledger)
-        self._bar.advance(self._known - known)
+        known, self._known, self._looked = self._known, len(self._ledger), monotonic()
+        self.advance(self._known - known)
 
 
-def _work(writer: CellMapDatasetWriter, turns: Sequence[Shape], options: PredictOptions) -> Work:
-    """Divide the work.
-
-    Raises
-    ------
-    ConfigurationError
-        If the overlap, the planes or the window cannot be right.
-    """
-    frame, outputs = writer.geometry.frame, writer.geometry.outputs
-    if options.planes is not None:
-        _check_planes(writer)
-    overlap = frame.overlap(_overlap(options.overlap, frame.patch))
-    planes = tuple(
-        Tiles(frame.lattice.shape, turned(frame.patch, turn), turned(overlap, turn)) for turn in turns
-    )
-    blended = len(planes) > 1 or any(overlap)
-    sizes = [math.prod(frame.lattice.voxel) / math.prod(output.lattice.voxel) for output in outputs]
-    voxel_bytes = sum(
-        size * 4 * (len(writer.classes) * (output.channels or 1) + blended)
-        for size, output in zip(sizes, outputs, strict=True)
-    )
-    unit = _unit(writer)
-    needed = voxel_bytes * math.prod(min(u, n) for u, n in zip(unit, frame.lattice.shape, strict=True))
-    if needed > options.window_bytes:
-        raise ConfigurationError(
-            message(
-                "The window must hold what is written at once.",
-                expected=f"window_bytes >= {math.ceil(needed)} for blocks of {unit} voxels",
-                got=options.window_bytes,
-                hint="a larger window_bytes, or a smaller block_shape of the writer",
-            )
-        )
-    return Work(frame, planes, region_shape(planes, unit, voxel_bytes, options.window_bytes))
-
-
-def _unit(writer: CellMapDatasetWriter) -> Shape:
-    """What is written as one, in voxels of the frame: whole blocks of every output where they fit."""
-    frame, unit = writer.geometry.frame, [1, 1, 1]
-    for output in writer.geometry.outputs:
-        block = next(iter(writer.stores.writers[output.name].values())).layout.block
-        for axis in range(3):
-            ratio = output.lattice.voxel[axis] / frame.lattice.voxel[axis]
-            if same_voxel_size(ratio, round(ratio), block[axis]):
-                unit[axis] = math.lcm(unit[axis], block[axis] * round(ratio))
-    return unit[0], unit[1], unit[2]
-
-
-def _overlap(overlap: Overlap, patch: Shape) -> Shape:
-    """The overlap in voxels; none along an axis of one voxel."""
-    given = list(overlap) if isinstance(overlap, Sequence) else [overlap] * 3
-    if len(given) != 3 or not all(
-        0 <= o < (p if isinstance(o, Integral) else 1) or p == 1 for o, p in zip(given, patch, strict=False)
-    ):
-        raise ConfigurationError(
-            message(
-                "Tiles may overlap by less than a patch.",
-                expected=f"voxels (int), 0 <= overlap < {patch}, or a share (float), 0 <= overlap < 1",
-                got=overlap,
-            )
-        )
-    z, y, x = (
-        0 if p == 1 else int(o) if isinstance(o, Integral) else int(o * p + 1e-6)
-        for o, p in zip(given, patch, strict=True)
-    )
-    return z, y, x
-
-
-def _turns(planes: Sequence[str] | None) -> tuple[Shape, ...]:
-    wanted = ("z",) if planes is None else tuple(planes)
-    if not wanted or len(set(wanted)) < len(wanted) or not set(wanted) <= set(_TURNS):
-        raise ConfigurationError(
-            message("Planes lie across axes.", expected='some of "z", "y", "x", each once', got=planes)
-        )
-    return tuple(_TURNS[axis] for axis in wanted)
-
-
-def _check_planes(writer: CellMapDatasetWriter) -> None:
-    """Refuse what cannot be predicted in planes across several axes."""
-    sources = [image.source for image in writer.layout.inputs]
-    patches = [(source.patch.shape, source.patch.voxel) for source in sources]
-    patches += [(output.patch.shape, output.patch.voxel) for output in writer.geometry.outputs]
-    for shape, voxel in patches:
-        if shape[0] != 1 or not all(same_voxel_size(s, voxel[0], max(shape)) for s in voxel):
-            raise ConfigurationError(
-                message(
-                    "Planes across several axes show voxels of one size.",
-                    expected="shapes (1, H, W) and the same scale along z, y and x",
-                    got=f"shape {shape}, scale {voxel} nm",
-                    hint=f"raw may be stored otherwise: along {AXES[0]} it is interpolated",
-                )
-            )
+def _checked(share: tuple[int, int]) -> tuple[int, int]:
+    """A share of the work; ConfigurationError if it is none."""
+    mine, of = share
+    if not 0 <= mine < of:
+        raise ConfigurationError(message("A share is one of n.", expected="(i, n), 0 <= i < n", got=share))
+    return mine, of
 
 
 def _device_of(model: Any) -> torch.device | None:

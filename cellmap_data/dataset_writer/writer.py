@@ -15,10 +15,11 @@ from torch.utils.data import Subset
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.dataset import Sample, position
 from cellmap_data.dataset_writer.asked import Asked, Bounds
+from cellmap_data.dataset_writer.division import Overlap, PredictOptions
 from cellmap_data.dataset_writer.done import TileLedger
 from cellmap_data.dataset_writer.executors import Executor
 from cellmap_data.dataset_writer.loading import make_loader
-from cellmap_data.dataset_writer.predicting import Overlap, Prediction, PredictOptions, predict
+from cellmap_data.dataset_writer.predicting import Prediction, predict
 from cellmap_data.dataset_writer.remaining import Remaining
 from cellmap_data.dataset_writer.stores import Stores, WriteOptions, Written
 from cellmap_data.dataset_writer.tile_dataset import TileDataset

@@ -321,6 +321,7 @@ def test_the_ledger_is_believed_and_nobody_else(raw, tmp_path) -> None:
         ({"overlap": (1, 2)}, "less than a patch"),
         ({"blend": "hann"}, "Unknown blend"),
         ({"planes": "zz"}, "Planes lie across axes"),
+        ({"share": (3, 3)}, "one of n"),
         ({"window_bytes": 100}, "window_bytes >= 2048"),
         ({"max_prefetc": 2}, "max_prefetch"),
     ],
