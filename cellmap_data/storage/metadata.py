@@ -12,6 +12,7 @@ import numpy as np
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, StoreNotFoundError, message
 from cellmap_data.storage.files import join, nearest, read_documents
+from cellmap_data.storage.keys import ChunkKeys
 
 _KINDS = "biuf"
 _LARGEST = 2**63 - 2  # of what tensorstore takes as a size
@@ -48,6 +49,8 @@ class ArrayInfo:
         What is decoded as a whole, along the stored axes; the inner chunks of a sharded array. None: unknown.
     shards : tuple of int, optional
         What is stored together, where that is more than a chunk.
+    keys : ChunkKeys, optional
+        What the files of chunks are called. None: unknown.
     amended : mapping, optional
         The metadata to read the array by, where what is stored has something harmless in it that a reader by
         the letter refuses.
@@ -58,6 +61,7 @@ class ArrayInfo:
     zarr_format: int = 0
     chunks: tuple[int, ...] | None = None
     shards: tuple[int, ...] | None = None
+    keys: ChunkKeys | None = None
     amended: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
@@ -132,10 +136,11 @@ def _info(uri: str, document: dict[str, Any], zarr_format: int) -> ArrayInfo:
     inner = _inner_chunks(document["codecs"], len(stored)) if zarr_format == 3 else None
     return ArrayInfo(
         tuple(document["shape"]),
-        dtype.newbyteorder("="),
+        np.dtype(dtype.type),  # numpy's own, of which there is one, in the byte order of this machine
         zarr_format,
         inner or stored,
         stored if inner else None,
+        ChunkKeys.of(document, zarr_format),
         amended,
     )
 

@@ -13,13 +13,14 @@ import operator
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from cellmap_data.errors import StoreError
+from cellmap_data.storage.keys import ChunkKeys
 from cellmap_data.storage.reader import Box
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -64,8 +65,10 @@ class UniformChunks:
     ----------
     folder : str
         Of the array.
-    metadata : mapping
-        Of the array, as zarr v2 or v3 has it.
+    keys : ChunkKeys
+        What the files of its chunks are called.
+    shape : sequence of int
+        Of the array.
     chunks : sequence of int
         Voxels of what one file holds, per axis.
     dtype : numpy.dtype
@@ -77,13 +80,14 @@ class UniformChunks:
     def __init__(
         self,
         folder: str,
-        metadata: Mapping[str, Any],
+        keys: ChunkKeys,
+        shape: Sequence[int],
         chunks: Sequence[int],
         dtype: np.dtype[Any],
         read: Callable[[Box], Array],
     ) -> None:
-        self._folder, self._metadata, self._read = os.path.realpath(folder), metadata, read
-        self._shape, self._chunks = tuple(metadata["shape"]), tuple(chunks)
+        self._folder, self._keys, self._read = os.path.realpath(folder), keys, read
+        self._shape, self._chunks = tuple(shape), tuple(chunks)
         nbytes = math.prod(chunks) * dtype.itemsize
         self._small = nbytes // _SMALL if nbytes <= _LARGEST else -1
         grid = [-(-n // size) for n, size in zip(self._shape, self._chunks, strict=True)]
@@ -182,7 +186,7 @@ class UniformChunks:
         """Bytes of the file of a chunk; -1 if there is none."""
         began = time.perf_counter()
         try:
-            size = os.stat(os.path.join(self._folder, _key(self._metadata, chunk))).st_size
+            size = os.stat(os.path.join(self._folder, self._keys.name(chunk))).st_size
         except FileNotFoundError:
             size = -1
         except OSError:
@@ -206,14 +210,3 @@ def _layers(mask: npt.NDArray[np.bool_]) -> Iterator[Box]:
     """The smallest box around what is True in each layer across the first axis, where anything is."""
     for _, places in itertools.groupby(np.argwhere(mask).tolist(), key=operator.itemgetter(0)):
         yield tuple(slice(min(axis), max(axis) + 1) for axis in zip(*places, strict=True))
-
-
-def _key(metadata: Mapping[str, Any], chunk: Chunk) -> str:
-    """What the file of a chunk is called."""
-    numbers = list(map(str, chunk))
-    if metadata["zarr_format"] == 2:
-        return str(metadata.get("dimension_separator", ".")).join(numbers)
-    encoding = metadata["chunk_key_encoding"]
-    plain = encoding["name"] == "v2"
-    separator = encoding.get("configuration", {}).get("separator", "." if plain else "/")
-    return str(separator).join(numbers if plain else ["c", *numbers])

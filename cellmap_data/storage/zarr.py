@@ -112,9 +112,9 @@ class ZarrReader:
 
     def _chunks(self, store: ts.TensorStore) -> UniformChunks | None:
         """What will be known of chunks that are files; elsewhere a look is a round trip."""
-        if is_remote(self.uri) or not self.shape:
+        keys = self._info.keys
+        if is_remote(self.uri) or not self.shape or keys is None:
             return None
-
         uri, dtype = self.uri, self.dtype  # and not self: what refers to itself is not gone when it is let go
 
         def read(box: Box) -> npt.NDArray[Any]:
@@ -122,9 +122,8 @@ class ZarrReader:
             ZarrRead.start(uri, store, [(box, out)]).result()
             return out
 
-        metadata: dict[str, Any] = store.spec().to_json()["metadata"]
-        chunks: Any = store.chunk_layout.write_chunk.shape
-        return UniformChunks(local_path(self.uri), metadata, chunks, self.dtype, read)
+        chunks: Any = store.chunk_layout.write_chunk.shape  # not of the spec as JSON, for that leaks memory
+        return UniformChunks(local_path(uri), keys, self.shape, chunks, dtype, read)
 
 
 class ZarrRead:
