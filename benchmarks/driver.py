@@ -44,7 +44,8 @@ class Contender:
     ) -> None:
         self.setting, self.task = setting, task
         ahead = setting.workers or setting.kind in ("ours", "native", "ram")  # other peers read when asked
-        self.least = QUEUES * max(1, setting.workers) if ahead else 1
+        queues = QUEUES // 2 if setting.transform in BLENDED else QUEUES  # seconds a batch, for some
+        self.least = queues * max(1, setting.workers) if ahead else 1
         self._rounds: dict[str, Rounds] = {}
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         self._process = subprocess.Popen(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,6 +34,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list
     ContenderError
         When ours fails, or delivers wrong data. A peer that does is left out.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ended from outside, contenders end too
     notes: list[str] = []
     truth = Truth(volume.make(folder, case.task.size, case.task.labels), case.task.classes)
     with reading(case.task, folder) as (places, variables), ExitStack() as stack:
