@@ -29,6 +29,7 @@ from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatia
 from cellmap_data.spatial.tiles import Tiles
 from cellmap_data.spatial.tiling import Blocks, Tiling
 from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
+from cellmap_data.spatial.turning import Turn, against_the_grain
 
 __all__ = [
     "AXES",
@@ -59,9 +60,11 @@ __all__ = [
     "Tiling",
     "TransformTable",
     "Transpose",
+    "Turn",
     "Vec",
     "VoxelBox",
     "Warp",
+    "against_the_grain",
     "choose_level",
     "chunks_touched",
     "distinct_chunks",

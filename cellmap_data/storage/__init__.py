@@ -17,7 +17,7 @@ from cellmap_data.storage.metadata import ArrayInfo, read_array_info, read_attri
 from cellmap_data.storage.meter import take_counts
 from cellmap_data.storage.objects import Objects, Stored
 from cellmap_data.storage.opening import OpenArray, describe_array, describe_group, open_array
-from cellmap_data.storage.reader import ArrayReader, Box, GroupReader, Pending
+from cellmap_data.storage.reader import ArrayReader, Box, GroupReader, Pending, uniform_value
 from cellmap_data.storage.removal import remove_all
 from cellmap_data.storage.writing import ArrayLayout, ZarrWriter
 from cellmap_data.storage.zarr import ZarrReader
@@ -57,6 +57,7 @@ __all__ = [
     "set_cache_budget",
     "shared_context",
     "take_counts",
+    "uniform_value",
     "use_one_heap",
     "writing_failed",
 ]

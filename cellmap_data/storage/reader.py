@@ -31,7 +31,8 @@ class ArrayReader(Protocol):
     """One stored array; used by many threads at once, and pickled as what is needed to open it again.
 
     A reader may also have ``chunks``, a tuple of what it decodes as a whole along each stored axis; reports
-    and advice are then about these.
+    and advice are then about these. And ``uniform(box)``, the value in all of a box if it is known to be only
+    one, else None; such a box is not read.
     """
 
     @property
@@ -55,6 +56,12 @@ class ArrayReader(Protocol):
 
     def read(self, box: Box) -> npt.NDArray[Any]:
         """The values in a box, in fresh memory, as they are stored."""
+
+
+def uniform_value(reader: ArrayReader, box: Box) -> Any:
+    """The value in all of a box; None where there are several, or nothing is known."""
+    known = getattr(reader, "uniform", None)
+    return None if known is None else known(box)
 
 
 class GroupReader(Protocol):

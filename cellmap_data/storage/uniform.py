@@ -114,6 +114,8 @@ class UniformChunks:
             What is left to read: of each layer of chunks across the first axis the smallest box around those
             that do not have this value.
         """
+        if not self._pays() and not self._state_of:
+            return [box]
         states = self._seen(box)
         counts = np.bincount(states.ravel(), minlength=_FIRST + 1)[_FIRST:]
         common = int(counts.argmax())
