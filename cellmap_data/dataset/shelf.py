@@ -8,7 +8,7 @@ from typing import Protocol
 from weakref import ReferenceType, ref
 
 OPEN_AT_MOST = 8192
-"""Arrays that a process keeps open. Beside its chunks each holds some 9 KiB, so all of them 75 MiB."""
+"""Arrays that a process keeps open. Beside its chunks each holds some 6 KiB, so all of them 50 MiB."""
 
 
 class Owner(Protocol):
