@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import SupportsIndex, overload
+from typing import Self, SupportsIndex, overload
 
 from cellmap_data.errors import ConfigurationError, message
 
@@ -79,6 +79,17 @@ class JoinedIndices(Sequence[int]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ends", tuple(accumulate(map(len, self.parts))))
+
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> Self:
+        """Numbers that come in rising order; stored is only where they are interrupted."""
+        runs: list[range] = []
+        for number in numbers:
+            if runs and runs[-1].stop == number:
+                runs[-1] = range(runs[-1].start, number + 1)
+            else:
+                runs.append(range(number, number + 1))
+        return cls(tuple(runs), (0,) * len(runs))
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0

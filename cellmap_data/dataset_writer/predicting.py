@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cellmap_data.dataset import JoinedIndices
 from cellmap_data.dataset_writer.division import PredictOptions, divide, turns_of
 from cellmap_data.dataset_writer.executors import Executor, Foreman
 from cellmap_data.dataset_writer.job import Job, run_regions
-from cellmap_data.dataset_writer.remaining import Remaining
 from cellmap_data.dataset_writer.weights import check_blend
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.counting.progress import Bar
@@ -74,7 +74,7 @@ def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -
     total = work.regions.size
     job.ledger.refresh()
     mine, of = _checked(options.share)
-    regions = Remaining.of(number for number in job.ledger.remaining(total) if number % of == mine)
+    regions = JoinedIndices.of(number for number in job.ledger.remaining(total) if number % of == mine)
     result = Prediction(total, len(regions), work.regions[0].shape, work.repeated)
     with _evaluating(model), _Progress(job, result, shown=options.progress) as progress:
         if options.executor is None:
@@ -86,7 +86,7 @@ def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -
 
 
 def _hand_out(
-    job: Job, regions: Remaining, executor: Executor, options: PredictOptions, progress: _Progress
+    job: Job, regions: JoinedIndices, executor: Executor, options: PredictOptions, progress: _Progress
 ) -> None:
     """Have regions predicted elsewhere, until the ledger says that all are done."""
     foreman = Foreman(

@@ -13,14 +13,13 @@ import torch
 from torch.utils.data import Subset
 
 from cellmap_data.config.arrays import ArrayOptions
-from cellmap_data.dataset import Sample, position
+from cellmap_data.dataset import JoinedIndices, Sample, position
 from cellmap_data.dataset_writer.asked import Asked, Bounds
 from cellmap_data.dataset_writer.division import Overlap, PredictOptions
 from cellmap_data.dataset_writer.done import TileLedger
 from cellmap_data.dataset_writer.executors import Executor
 from cellmap_data.dataset_writer.loading import make_loader
 from cellmap_data.dataset_writer.predicting import Prediction, predict
-from cellmap_data.dataset_writer.remaining import Remaining
 from cellmap_data.dataset_writer.stores import Stores, WriteOptions, Written
 from cellmap_data.dataset_writer.tile_dataset import TileDataset
 from cellmap_data.dataset_writer.values import Given, cut, given_values
@@ -210,10 +209,10 @@ class CellMapDatasetWriter(TileDataset):
         return self.stores.writers
 
     @property
-    def writer_indices(self) -> Remaining:
+    def writer_indices(self) -> JoinedIndices:
         """The positions that are not written yet, a lazy sequence of them as of now."""
         self._tiles.ledger.refresh()
-        return Remaining.of(self._tiles.ledger.remaining(len(self)))
+        return JoinedIndices.of(self._tiles.ledger.remaining(len(self)))
 
     @property
     def blocks(self) -> Subset[Sample]:

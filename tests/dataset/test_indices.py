@@ -1,0 +1,24 @@
+"""Lazy lists of indices."""
+
+import pytest
+
+from cellmap_data.dataset import JoinedIndices
+
+
+@pytest.mark.parametrize(
+    ("numbers", "runs"),
+    [
+        pytest.param([], 0, id="none"),
+        pytest.param(range(10**6), 1, id="without-a-gap"),
+        pytest.param([0, 1, 4, 5, 6, 9], 3, id="in-runs"),
+        pytest.param([3, 5, 7], 3, id="each-alone"),
+    ],
+)
+def test_rising_numbers_are_stored_by_their_runs_and_read_as_a_list(numbers, runs):
+    """Only interruptions take memory, and indexing is that of a list."""
+    indices = JoinedIndices.of(iter(numbers))
+    assert len(indices.parts) == runs
+    assert indices[-3:] == list(numbers)[-3:]
+    assert [indices[i] for i in range(min(len(numbers), 10))] == list(numbers[:10])
+    with pytest.raises(IndexError):
+        indices[len(numbers)]
