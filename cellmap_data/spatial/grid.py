@@ -10,7 +10,7 @@ from typing import Protocol
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import TOLERANCE, Box, Shape, Vec, nearest_voxel, round_down, round_up
 from cellmap_data.spatial.lattice import Source
-from cellmap_data.spatial.tiling import Tiling, number_of, place_of
+from cellmap_data.spatial.tiling import Tiling, place_of
 
 
 class Positions(Protocol):
@@ -81,25 +81,6 @@ class Grid:
                 message("There is no such position.", expected=f"0 <= index < {self.size}", got=int(i))
             )
         return self._place(*place_of(i, self.counts))
-
-    def index_of(self, centre: Vec) -> int:
-        """The position nearest to a centre (nm) inside the sampling box; ties go down.
-
-        Raises
-        ------
-        ConfigurationError
-            If the centre lies outside the sampling box.
-        """
-        box, slack = self.sampling_box, tuple(s * TOLERANCE for s in self.step)
-        if box is None or not box.contains(Box(centre, centre), slack):  # type: ignore[arg-type]
-            raise ConfigurationError(
-                message("A centre must lie in the sampling box.", expected=box or "no centre", got=centre)
-            )
-        z, y, x = (
-            nearest_voxel((c - first) / step)
-            for c, first, step in zip(centre, self.first, self.step, strict=True)
-        )
-        return number_of((z, y, x), self.counts)
 
     def tiles(self, extent: Vec) -> Tiling:
         """The positions at which patches of ``extent`` (nm) cover all that any position's patch covers.

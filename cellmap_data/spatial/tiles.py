@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import Shape, VoxelBox
-from cellmap_data.spatial.tiling import number_of, place_of
+from cellmap_data.spatial.tiling import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,6 @@ class Tiles:
     def place(self, i: int) -> Shape:
         """The place along z, y, x of tile ``i``."""
         return place_of(i, self.counts)
-
-    def number(self, place: Shape) -> int:
-        """The inverse of :meth:`place`."""
-        return number_of(place, self.counts)
 
     def _start(self, axis: int, k: int) -> int:
         n, p, o = self.shape[axis], self.patch[axis], self.overlap[axis]

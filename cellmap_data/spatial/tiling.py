@@ -122,11 +122,6 @@ class Blocks(Sequence[VoxelBox]):
         z, y, x = (v // b for v, b in zip(voxel, self.block, strict=True))
         return number_of((z, y, x), self.counts)
 
-    def shifted_inward(self, i: int) -> VoxelBox:
-        """Block ``i`` at its full size, moved into the array; what is shorter than a block stays clipped."""
-        z, y, x = (max(hi - b, 0) for hi, b in zip(self[i].hi, self.block, strict=True))
-        return VoxelBox((z, y, x), self[i].hi)
-
 
 def _check(what: str, lengths: Shape) -> None:
     if min(lengths) < 1:

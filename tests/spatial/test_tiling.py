@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellmap_data.errors import ConfigurationError
-from cellmap_data.spatial import Blocks, Grid, Lattice, PatchSpec, Source, Tiling, first_voxel, sampling_grid
+from cellmap_data.spatial import (
+    Blocks,
+    Grid,
+    Lattice,
+    PatchSpec,
+    Source,
+    Tiles,
+    Tiling,
+    first_voxel,
+    sampling_grid,
+)
 
 LENGTHS = st.tuples(*[st.integers(1, 14)] * 3)
 PATCHES = st.tuples(*[st.integers(1, 6)] * 3)
@@ -46,25 +56,20 @@ def test_the_tiles_of_a_volume_cover_it_and_stay_inside(shape, patch, voxel, shi
 
 @given(LENGTHS, PATCHES)
 def test_every_voxel_lies_in_exactly_one_block(shape, block):
-    """Blocks partition an array; moved inward they are whole, inside, and hold what they held."""
+    """Blocks partition an array."""
     blocks, owners = Blocks(shape, block), np.zeros(shape, np.int64)
-    for i, part in enumerate(blocks):
+    for part in blocks:
         owners[part.slices] += 1
-        whole = blocks.shifted_inward(i)
-        assert whole.shape == tuple(min(b, n) for b, n in zip(block, shape, strict=True))
-        assert whole.clipped(shape) == whole
-        assert all(a <= b for a, b in zip(whole.lo, part.lo, strict=True))
-        assert whole.hi == part.hi
     assert (owners == 1).all()
 
 
 @given(LENGTHS, PATCHES)
-def test_tiles_are_the_positions_of_blocks_moved_inward(shape, patch):
-    """Sampling and cutting agree: tile i of the positions is block i of the voxels."""
+def test_tiles_are_the_positions_of_patches_moved_inward(shape, patch):
+    """Sampling and writing agree: tile i of the positions is the patch of tile i of the voxels."""
     counts = tuple(max(n - p, 0) + 1 for n, p in zip(shape, patch, strict=True))
-    tiling, blocks = Tiling(counts, patch), Blocks(shape, patch)
-    assert tiling.tiles == blocks.counts
-    firsts = [blocks.shifted_inward(i).lo for i in range(len(blocks))]
+    tiling, tiles = Tiling(counts, patch), Tiles(shape, patch)
+    assert tiling.tiles == tiles.counts == Blocks(shape, patch).counts
+    firsts = [np.maximum(tiles.patch_of(tiles.place(i)).lo, 0) for i in range(tiles.size)]
     assert list(tiling) == [np.ravel_multi_index(first, counts) for first in firsts]
 
 
