@@ -30,6 +30,7 @@ _UNSEEN, _SUSPECT, _MIXED, _FIRST = 0, 1, 2, 3
 """States of a chunk: not wanted yet; wanted once, with a small file; of several values, or taken to be. From
 ``_FIRST`` on it has one value, and the state says which."""
 
+_UNKNOWN = {_UNSEEN, _SUSPECT, _MIXED}
 _VALUES = 256 - _FIRST
 
 _SMALL = 128
@@ -117,12 +118,15 @@ class UniformChunks:
         if not self._pays() and not self._state_of:
             return [box]
         states = self._seen(box)
-        counts = np.bincount(states.ravel(), minlength=_FIRST + 1)[_FIRST:]
-        common = int(counts.argmax())
-        if counts[common] * _WORTHWHILE <= states.size:
+        found = states.tobytes()
+        common = max({*found} - _UNKNOWN, key=found.count, default=_MIXED)
+        share = found.count(common) if common >= _FIRST else 0
+        if share * _WORTHWHILE <= len(found):
             return [box]
-        out[...] = self._values[common]
-        return [self._part(box, chunks) for chunks in _layers(states != common + _FIRST)]
+        out[...] = self._values[common - _FIRST]
+        if share == len(found):
+            return []
+        return [self._part(box, chunks) for chunks in _layers(states != common)]
 
     def _part(self, box: Box, chunks: Sequence[slice]) -> Box:
         """What chunks, counted from the first of a box, have of the box."""
