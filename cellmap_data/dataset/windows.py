@@ -11,9 +11,7 @@ from cellmap_data.dataset.layout import Layout
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import StoredImage, access_of
 from cellmap_data.sampler import Cut, Cuts
-from cellmap_data.spatial import AXES, Access, Grid, Shape, distinct_chunks
-
-_WHOLE = 1e-3
+from cellmap_data.spatial import AXES, TOLERANCE, Access, Grid, Shape, distinct_chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ def _chunk(image: StoredImage, axis: int, step: float) -> int:
     if image.chunks is None:
         return 1
     edge = image.chunks[axis] * image.source.lattice.voxel[axis] / step
-    return round(edge) if edge >= 1 and abs(edge - round(edge)) < _WHOLE else 1
+    return round(edge) if edge >= 1 and abs(edge - round(edge)) < TOLERANCE else 1
 
 
 def locality(layout: Layout, patches: int, at_once: int, cuts: Cuts, window: Shape) -> Locality:

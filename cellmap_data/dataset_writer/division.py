@@ -14,7 +14,7 @@ from cellmap_data.dataset_writer.executors import Executor
 from cellmap_data.dataset_writer.regions import Work, region_shape
 from cellmap_data.dataset_writer.work_tiles import turned
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.spatial import AXES, Shape, Tiles, same_voxel_size
+from cellmap_data.spatial import AXES, Shape, Tiles, round_down, same_voxel_size
 
 if TYPE_CHECKING:
     from cellmap_data.dataset_writer.writer import CellMapDatasetWriter
@@ -105,7 +105,7 @@ def _overlap(overlap: Overlap, patch: Shape) -> Shape:
             )
         )
     z, y, x = (
-        0 if p == 1 else int(o) if isinstance(o, Integral) else int(o * p + 1e-6)
+        0 if p == 1 else int(o) if isinstance(o, Integral) else round_down(o * p)
         for o, p in zip(given, patch, strict=True)
     )
     return z, y, x

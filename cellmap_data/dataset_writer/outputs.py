@@ -16,6 +16,7 @@ from cellmap_data.dataset_writer.asked import Ranges, Target
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial import (
     AXES,
+    TOLERANCE,
     Box,
     Lattice,
     PatchSpec,
@@ -24,10 +25,9 @@ from cellmap_data.spatial import (
     VoxelBox,
     edge_index,
     first_voxel,
+    round_down,
+    round_up,
 )
-
-TOLERANCE = 1e-3
-"""Voxels: places closer than this are the same place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,8 @@ def _axis(axis: int, outputs: Sequence[Output]) -> tuple[float, float, int, int,
         [(edge[axis] - t) / s + 0.5 for edge in edges] for edges in zip(*map(_edges, boxes), strict=True)
     )
     grain, phase = _grain(los, [output.lattice.voxel[axis] / s for output in outputs], patch)
-    first = math.floor(round((min(los) - phase) / grain, 6)) * grain + phase
-    count = math.ceil(round((max(his) - first) / grain, 6)) * grain
+    first = round_down(min(los) - phase) // grain * grain + phase
+    count = -(-round_up(max(his) - first) // grain) * grain
     return t + first * s, s, count, patch, grain
 
 

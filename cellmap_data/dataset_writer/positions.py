@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cellmap_data.dataset_writer.outputs import Frame
 from cellmap_data.errors import message
-from cellmap_data.spatial import Box, Shape, Tiles, Tiling, Vec
+from cellmap_data.spatial import Box, Shape, Tiles, Tiling, Vec, round_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class TilePositions:
     def tiles(self, extent: Vec) -> Tiling:
         """Tiles of which each stands for a box of ``extent`` (nm): all, if that is no more than a tile."""
         sizes = zip(extent, self.cut.patch, self.frame.lattice.voxel, strict=True)
-        z, y, x = (max(int(length / (n * s) + 1e-6), 1) for length, n, s in sizes)
+        z, y, x = (max(round_down(length / (n * s)), 1) for length, n, s in sizes)
         return Tiling(self.counts, (z, y, x))
 
     def _middle(self, place: Shape) -> Vec:

@@ -12,6 +12,7 @@ from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.claim import Claim
 from cellmap_data.image_writer.group import OutputGroup
 from cellmap_data.image_writer.layout import OutputLayout
+from cellmap_data.spatial import TOLERANCE
 from cellmap_data.storage import Objects, ZarrWriter, join, node_at
 
 RECORDS = ".cellmap-data"
@@ -129,7 +130,7 @@ class Output:
             return
         names = ("voxel size", "translation")
         pairs = zip(names, (wanted.scale, wanted.translation), (found.scale, found.translation), strict=True)
-        slack = [size * 1e-3 for size in wanted.scale]
+        slack = [size * TOLERANCE for size in wanted.scale]
         self._raise(
             f"{name}: expected {list(want)}, got {list(got)}"
             for name, want, got in pairs

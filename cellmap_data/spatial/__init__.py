@@ -9,6 +9,7 @@ from cellmap_data.spatial.chunks import Access, chunks_touched, distinct_chunks,
 from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.frame import (
     AXES,
+    TOLERANCE,
     Box,
     Shape,
     Vec,
@@ -16,6 +17,8 @@ from cellmap_data.spatial.frame import (
     edge_index,
     first_voxel,
     nearest_voxel,
+    round_down,
+    round_up,
     same_voxel_size,
 )
 from cellmap_data.spatial.grid import Grid, Positions, sampling_grid
@@ -33,6 +36,7 @@ from cellmap_data.spatial.turning import Turn, against_the_grain
 
 __all__ = [
     "AXES",
+    "TOLERANCE",
     "Access",
     "AveragePlan",
     "Bend",
@@ -75,6 +79,8 @@ __all__ = [
     "plan_read",
     "positions_showing",
     "resample",
+    "round_down",
+    "round_up",
     "same_voxel_size",
     "sampling_grid",
     "spatial_table",
