@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,18 +30,18 @@ _TURNS: Mapping[str, Shape] = {"z": (0, 1, 2), "y": (1, 0, 2), "x": (1, 2, 0)}
 class PredictOptions:
     """How an output is predicted; see :meth:`CellMapDatasetWriter.predict`."""
 
-    batch_size: int = 1
-    overlap: Overlap = 0
-    blend: str = "gaussian"
-    window_bytes: int = 1 << 31
-    planes: Sequence[str] | None = None
-    device: str | torch.device | None = None
-    share: tuple[int, int] = (0, 1)
-    executor: Executor | None = None
-    at_once: int | None = None
-    retries: int = 2
-    progress: bool = True
-    loader: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int
+    overlap: Overlap
+    blend: str
+    window_bytes: int
+    planes: Sequence[str] | None
+    device: str | torch.device | None
+    share: tuple[int, int]
+    executor: Executor | None
+    at_once: int | None
+    retries: int
+    progress: bool
+    loader: Mapping[str, Any]
 
 
 def divide(writer: CellMapDatasetWriter, turns: Sequence[Shape], options: PredictOptions) -> Work:

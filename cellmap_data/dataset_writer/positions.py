@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellmap_data.dataset_writer.outputs import Frame
-from cellmap_data.errors import message
-from cellmap_data.spatial import Box, Shape, Tiles, Tiling, Vec, round_down
+from cellmap_data.spatial import Box, Shape, Tiles, Tiling, Vec, check_position, round_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,3 @@ class TilePositions:
 
     def _middle(self, place: Shape) -> Vec:
         return self.frame.box(self.cut.patch_of(place)).centre
-
-
-def check_position(i: int, size: int) -> None:
-    """IndexError unless there is such a position."""
-    if not 0 <= i < size:
-        raise IndexError(message("There is no such position.", expected=f"0 <= index < {size}", got=int(i)))

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cellmap_data.dataset_writer.outputs import Frame
-from cellmap_data.dataset_writer.positions import check_position
 from cellmap_data.errors import message
-from cellmap_data.spatial import Blocks, Shape, Tiles, VoxelBox
+from cellmap_data.spatial import Blocks, Shape, Tiles, VoxelBox, check_position
 
 _HANDY = 1 << 26
 """Bytes of a region, where more would save nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,13 @@ SIGMA = 0.125
 SMALLEST = 1e-3
 """No weight is smaller, so that the corner of a single patch is not divided by nothing."""
 
-BLENDS = ("gaussian", "constant")
-
 
 def check_blend(blend: str) -> Blend:
     """The blend of that name; ConfigurationError if there is none."""
-    if blend not in BLENDS:
-        raise ConfigurationError(message("Unknown blend.", expected=" or ".join(BLENDS), got=repr(blend)))
+    if blend not in get_args(Blend):
+        raise ConfigurationError(
+            message("Unknown blend.", expected=" or ".join(get_args(Blend)), got=repr(blend))
+        )
     return blend  # type: ignore[return-value]
 
 

@@ -11,7 +11,6 @@ from torch.utils.data import Dataset
 from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.config import ArraySpec
 from cellmap_data.dataset import BatchDTypes, CellMapDataset, Entry, Recipe, Sample, position, read_entries
-from cellmap_data.dataset_writer.positions import check_position
 from cellmap_data.dataset_writer.regions import Work
 from cellmap_data.image import StoredImage
 from cellmap_data.sampler import Draw
@@ -94,7 +93,6 @@ class WorkTiles(Dataset[Sample]):
     def describe(self, index: SupportsIndex) -> str:
         """Where a tile lies, in words."""
         number = position(index, self._work.size)
-        check_position(number, self._work.size)
         centre = ", ".join(f"{c:.12g}" for c in WorkPositions(self._work).centre(number))
         region = self._work.place(number).region
         return f"region {region}, raw {self._dataset.raw_path}, centre (z, y, x) = ({centre}) nm"

@@ -30,7 +30,7 @@ from cellmap_data.spatial.resampling import resample
 from cellmap_data.spatial.showing import positions_showing, voxels_shown
 from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatial_table
 from cellmap_data.spatial.tiles import Tiles
-from cellmap_data.spatial.tiling import Blocks, Tiling
+from cellmap_data.spatial.tiling import Blocks, Tiling, check_position
 from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
 from cellmap_data.spatial.turning import Turn, against_the_grain
 
@@ -69,6 +69,7 @@ __all__ = [
     "VoxelBox",
     "Warp",
     "against_the_grain",
+    "check_position",
     "choose_level",
     "chunks_touched",
     "distinct_chunks",

@@ -10,7 +10,7 @@ from typing import Protocol
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import TOLERANCE, Box, Shape, Vec, nearest_voxel, round_down, round_up
 from cellmap_data.spatial.lattice import Source
-from cellmap_data.spatial.tiling import Tiling, place_of
+from cellmap_data.spatial.tiling import Tiling, check_position, place_of
 
 
 class Positions(Protocol):
@@ -76,10 +76,7 @@ class Grid:
         IndexError
             If there is no such position; negative ones are not counted from the end.
         """
-        if not 0 <= i < self.size:
-            raise IndexError(
-                message("There is no such position.", expected=f"0 <= index < {self.size}", got=int(i))
-            )
+        check_position(i, self.size)
         return self._place(*place_of(i, self.counts))
 
     def tiles(self, extent: Vec) -> Tiling:

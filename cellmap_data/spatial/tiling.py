@@ -15,6 +15,12 @@ from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import Shape, VoxelBox
 
 
+def check_position(i: int, size: int) -> None:
+    """IndexError unless there is such a position; negative ones are not counted from the end."""
+    if not 0 <= i < size:
+        raise IndexError(message("There is no such position.", expected=f"0 <= index < {size}", got=int(i)))
+
+
 def place_of(i: int, counts: Shape) -> Shape:
     """The place along z, y, x of the ``i``-th of so many, in C order."""
     rest, x = divmod(int(i), counts[2])
