@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Any, Self, SupportsIndex, TypeAlias
 
 import torch
@@ -22,6 +22,7 @@ from cellmap_data.dataset import (
     Entry,
     JoinedIndices,
     Origin,
+    ReadAhead,
     Recipe,
     Sample,
     advice_for,
@@ -37,9 +38,8 @@ from cellmap_data.dataset import (
     weighted_sampler,
     windowed_sampler,
 )
-from cellmap_data.errors import ConfigurationError, SampleError, StoreError, message
+from cellmap_data.errors import ConfigurationError, StoreError, message
 from cellmap_data.image import ValueCallable
-from cellmap_data.prefetch import Prefetcher
 from cellmap_data.sampler import (
     BLOCK,
     CropSightings,
@@ -53,11 +53,6 @@ from cellmap_data.sampler import (
 __all__ = ["CellMapMultiDataset"]
 
 Part: TypeAlias = "CellMapDataset | CellMapMultiDataset"
-
-_CHUNKS_AHEAD = 2
-
-_Fault: TypeAlias = IndexError | SampleError
-_FAULTS = (IndexError, SampleError)
 
 
 class CellMapMultiDataset(ConcatDataset[Sample]):
@@ -204,29 +199,7 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         """
         if batch_size < 1:
             raise ConfigurationError(message("Samples are read in batches.", expected=">= 1", got=batch_size))
-        return self._read_ahead(_chunks(indices, batch_size))
-
-    def _read_ahead(self, chunks: Iterator[list[int]]) -> Iterator[Sample]:
-        with Prefetcher(self._read_chunk, max_prefetch=_CHUNKS_AHEAD) as ahead:
-            for samples, error in ahead.start(chunks):
-                yield from samples
-                if error is not None:
-                    raise error
-
-    def _read_chunk(self, chunk: list[int]) -> tuple[list[Sample], _Fault | None]:
-        """The samples of a chunk, or those before the first that fails, and what was raised there."""
-        try:
-            return self.__getitems__(chunk), None
-        except _FAULTS as error:
-            if len(chunk) == 1:
-                return [], error
-        samples: list[Sample] = []
-        for index in chunk:  # one at a time: a chunk that fails does not say what came before
-            read, fault = self._read_chunk([index])
-            if fault is not None:
-                return samples, fault
-            samples += read
-        return samples, None
+        return iter(ReadAhead(self.__getitems__, indices, batch_size))
 
     @property
     def cumulative_sizes(self) -> list[int]:  # type: ignore[override]
@@ -455,9 +428,3 @@ def _are_parts(candidate: Any) -> bool:
         and len(candidate) > 0
         and all(isinstance(part, CellMapDataset | CellMapMultiDataset) for part in candidate)
     )
-
-
-def _chunks(indices: Iterable[int], size: int) -> Iterator[list[int]]:
-    rest = iter(indices)
-    while chunk := list(islice(rest, size)):
-        yield chunk

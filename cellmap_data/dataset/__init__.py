@@ -2,6 +2,7 @@
 
 from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.dataset.accesses import advice_for
+from cellmap_data.dataset.ahead import ReadAhead
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights, crop_weights
 from cellmap_data.dataset.crawling import find_faults, read_metadata
@@ -27,6 +28,7 @@ __all__ = [
     "Layout",
     "Origin",
     "Plugins",
+    "ReadAhead",
     "Recipe",
     "Request",
     "Sample",
