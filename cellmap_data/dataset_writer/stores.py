@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -77,11 +78,14 @@ class Stores:
         return [f"{self._order[number]}/{name}" for number, name in self.keys]
 
     def ledger(self, name: str, job: Mapping[str, Any]) -> Ledger:
-        """The ledger of that name, kept with the first volume; of another job it is an error."""
-        first = next(iter(self.writers[self._order[0]].values()))
-        return Ledger.open(
-            join(first.records, name), job, resume=self._resume, run_id=self._run_id, context=self._context
-        )
+        """The ledger of that name, kept with the first volume; of another job it is an error.
+
+        It is one of these very volumes: where any of them had to be made anew, nothing is done.
+        """
+        writers = self._all()
+        volumes = hashlib.sha256(" ".join(writer.made for writer in writers).encode()).hexdigest()[:16]
+        place = join(writers[0].records, f"{name}-{volumes}")
+        return Ledger.open(place, job, resume=self._resume, run_id=self._run_id, context=self._context)
 
     def write(self, parts: Sequence[Written]) -> None:
         """Write boxes, several at a time, and return when all are durable.

@@ -93,8 +93,13 @@ class Claim:
                     if self.objects.read(self.name).generation == found.generation:
                         raise
                     continue  # what is in the way may be what another process of this run has just made
-            if self.objects.replace(self.name, self._text(ready=ready), found.generation):
+            text = self._text(ready=ready, made=claim.get("made") if ready else None)
+            if self.objects.replace(self.name, text, found.generation):
                 return None if ready else self._make(make)
+
+    def made(self) -> str:
+        """Which making the output comes from: the same for as long as it is gone on with."""
+        return str(self._parse(self.objects.read(self.name)).get("made", ""))
 
     def _goes_on(
         self, claim: Mapping[str, Any], exists: Callable[[], bool], adopt: Callable[[], None] | None
@@ -126,9 +131,9 @@ class Claim:
     def _state(self, *, ready: bool) -> None:
         """Say that this process is alive, or done; error if another one took over."""
         found = self.objects.read(self.name)
-        if self._parse(found).get("run_id") != self.run_id or not self.objects.replace(
-            self.name, self._text(ready=ready), found.generation
-        ):
+        claim = self._parse(found)
+        text = self._text(ready=ready, made=claim.get("made"))
+        if claim.get("run_id") != self.run_id or not self.objects.replace(self.name, text, found.generation):
             raise StoreError(
                 message(
                     "Another run took over while an output was being made.",
@@ -160,10 +165,11 @@ class Claim:
             place=self.objects.uri,
         )
 
-    def _text(self, *, ready: bool) -> bytes:
+    def _text(self, *, ready: bool, made: str | None) -> bytes:
         # The stamp makes each state another one, where a store tells states apart by their content.
-        state = {"run_id": self.run_id, "ready": ready, "job": self.job, "stamp": uuid.uuid4().hex}
-        return json.dumps(state, indent=2).encode()
+        stamp = uuid.uuid4().hex
+        state = {"run_id": self.run_id, "ready": ready, "made": made or stamp, "job": self.job}
+        return json.dumps({**state, "stamp": stamp}, indent=2).encode()
 
     def _parse(self, found: Stored) -> dict[str, Any]:
         try:

@@ -75,16 +75,23 @@ class Output:
         """
         replaced = self.group.coarser_than(self.number) if overwrite else []
         self.group.check([self.path(0), *replaced], may_change=overwrite)
-        objects = Objects(self.uri, self.context)
-        claim = Claim(objects, _CLAIM, run_id, self.layout.job, resume, overwrite, self.context)
+        claim = self._claim(run_id, resume=resume, overwrite=overwrite)
         claim.take(self._exists, partial(self._make, replaced), self._adopt)
         writer = ZarrWriter(self.uri, self.layout.array, self.context)
         self._compare(writer)
         return writer
 
+    def made(self) -> str:
+        """What tells the array from one that is made anew in its place."""
+        return self._claim("", resume=False, overwrite=False).made()
+
     def list_levels(self, layouts: Sequence[OutputLayout]) -> None:
         """Put the coarser levels, which are written by now, into the metadata."""
         self.group.change([layout.level(path) for path, layout in zip(self.coarser, layouts, strict=True)])
+
+    def _claim(self, run_id: str, *, resume: bool, overwrite: bool) -> Claim:
+        objects = Objects(self.uri, self.context)
+        return Claim(objects, _CLAIM, run_id, self.layout.job, resume, overwrite, self.context)
 
     def _exists(self) -> bool:
         """Whether there is anything that would have to be removed or gone on with.

@@ -227,6 +227,11 @@ class ImageWriter:
         return join(self.array_path, RECORDS)
 
     @property
+    def made(self) -> str:
+        """What tells the array from one that is made anew in its place; stays the same when it is resumed."""
+        return self._output.made()
+
+    @property
     def array(self) -> ZarrWriter:
         """The open array; opened again where it was closed, and in another process."""
         if self._array is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -258,6 +259,23 @@ def test_what_is_done_is_not_predicted_again(raw, tmp_path) -> None:
     assert writer.predict(double, overlap=2).predicted == 0
     with pytest.raises(ConfigurationError, match="overlap"):
         make(raw, tmp_path / "out.zarr", resume=True).predict(same, overlap=3)
+
+
+@pytest.mark.parametrize("lost", ["nuc", "er"])
+def test_a_volume_that_was_lost_is_predicted_again(lost, raw, tmp_path) -> None:
+    """What was done of volumes that are not there any more is not done, whichever kept the ledger."""
+    options = {"classes": ("nuc", "er"), "output": CUBE}
+
+    def both(x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, 2 * x], 1)
+
+    make(raw, tmp_path / "out.zarr", **options).predict(both)
+    shutil.rmtree(tmp_path / "out.zarr" / lost)
+    resumed = make(raw, tmp_path / "out.zarr", **options, resume=True)
+    assert resumed.predict(both).predicted
+    np.testing.assert_array_equal(stored(resumed, "nuc"), ramp(SHAPE))
+    np.testing.assert_array_equal(stored(resumed, "er"), 2 * ramp(SHAPE))
+    assert make(raw, tmp_path / "out.zarr", **options, resume=True).predict(both).predicted == 0
 
 
 def test_shares_make_the_whole(raw, tmp_path) -> None:
