@@ -124,7 +124,8 @@ class Run:
     def _start(self, first: int, pace: int) -> None:
         """Let the source begin with a batch, and count on from there at a pace."""
         self._first, self._pace = first, pace
-        self._source.start(lambda number: self._tickets.at(first + number * pace), 0)
+        tickets = self._tickets  # and not the run, which would not be freed before the source is
+        self._source.start(lambda number: tickets.at(first + number * pace), 0)
 
     def hand_over(self, batch: Any) -> None:
         """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""
