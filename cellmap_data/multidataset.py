@@ -19,6 +19,7 @@ from cellmap_data.dataset import (
     CellMapDataset,
     Contents,
     Counts,
+    CropSamplers,
     Entry,
     JoinedIndices,
     Origin,
@@ -34,9 +35,7 @@ from cellmap_data.dataset import (
     position,
     read_entries,
     read_metadata,
-    subset_sampler,
     weighted_sampler,
-    windowed_sampler,
 )
 from cellmap_data.errors import ConfigurationError, StoreError, message
 from cellmap_data.image import ValueCallable
@@ -44,10 +43,8 @@ from cellmap_data.sampler import (
     BLOCK,
     CropSightings,
     Draw,
-    MutableSubsetRandomSampler,
     SampleIndex,
     WeightedSampler,
-    WindowedSampler,
 )
 
 __all__ = ["CellMapMultiDataset"]
@@ -55,7 +52,7 @@ __all__ = ["CellMapMultiDataset"]
 Part: TypeAlias = "CellMapDataset | CellMapMultiDataset"
 
 
-class CellMapMultiDataset(ConcatDataset[Sample]):
+class CellMapMultiDataset(CropSamplers, ConcatDataset[Sample]):
     """The positions of several datasets, one after the other; all give the same arrays and classes.
 
     Making one opens nothing. The metadata of all datasets is read when a position is first asked for, several
@@ -78,8 +75,6 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
     ConfigurationError
         If there is no dataset, or listing all that differ in what they give.
     """
-
-    subsets = 0
 
     def __init__(
         self,
@@ -307,24 +302,6 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
         self.verify()
         return foreground(self.crops, block)
 
-    def get_subset_random_sampler(
-        self, num_samples: int, weighted: bool = True, rng: torch.Generator | None = None
-    ) -> MutableSubsetRandomSampler:
-        """The positions of a random subset, in random order; ``refresh()`` draws another subset.
-
-        Parameters
-        ----------
-        num_samples : int
-            Positions of the subset. Without weights more than there are come several times.
-        weighted : bool
-            Draw the subset as :meth:`get_weighted_sampler` does, with replacement; otherwise every position
-            is as likely as any other, and none comes again before all have come.
-        rng : torch.Generator, optional
-            Its initial seed is that of subset and order. None for the seed of the dataset, and another subset
-            at each call.
-        """
-        return subset_sampler(self, num_samples, weighted, rng)
-
     def get_indices(self, chunk_size: Mapping[str, float]) -> JoinedIndices:
         """The positions whose tiles (``{axis: nm}``) cover the crops: :meth:`CellMapDataset.get_indices`."""
         self.verify()
@@ -343,16 +320,6 @@ class CellMapMultiDataset(ConcatDataset[Sample]):
     def verify(self) -> bool:
         """Whether there is any position; StoreError, listing every fault, if volumes cannot be used."""
         return self.cumulative_sizes[-1] > 0
-
-    def get_windowed_sampler(
-        self,
-        patches_per_window: int,
-        window: Sequence[int] | int | None = None,
-        windows_at_once: int = 4,
-        rng: torch.Generator | None = None,
-    ) -> WindowedSampler:
-        """Every position of all crops once, by windows: :meth:`CellMapDataset.get_windowed_sampler`."""
-        return windowed_sampler(self, patches_per_window, window, windows_at_once, rng)
 
     def _joined(self, indices: Sequence[Sequence[int]]) -> JoinedIndices:
         return JoinedIndices(tuple(indices), (0, *self.cumulative_sizes[:-1]))

@@ -15,7 +15,7 @@ from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import Plugins
 from cellmap_data.dataset.recipe import Recipe
 from cellmap_data.dataset.request import Contents, Request
-from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler, windowed_sampler
+from cellmap_data.dataset.sampling import CropSamplers, subset_sampler, weighted_sampler
 
 __all__ = [
     "Allocate",
@@ -23,6 +23,7 @@ __all__ = [
     "CellMapDataset",
     "Contents",
     "Counts",
+    "CropSamplers",
     "Entry",
     "JoinedIndices",
     "Layout",
@@ -45,5 +46,4 @@ __all__ = [
     "sizes_within",
     "subset_sampler",
     "weighted_sampler",
-    "windowed_sampler",
 ]

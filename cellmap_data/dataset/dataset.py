@@ -21,21 +21,19 @@ from cellmap_data.dataset.planned import Entry
 from cellmap_data.dataset.readers import InTurn, Plugins, Readers
 from cellmap_data.dataset.recipe import Recipe, Transforms
 from cellmap_data.dataset.request import Request
-from cellmap_data.dataset.sampling import subset_sampler, weighted_sampler, windowed_sampler
+from cellmap_data.dataset.sampling import CropSamplers, weighted_sampler
 from cellmap_data.dataset.values import ValueTransform
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import ValueCallable
 from cellmap_data.sampler import (
     Draw,
-    MutableSubsetRandomSampler,
     SampleIndex,
     WeightedSampler,
-    WindowedSampler,
 )
 from cellmap_data.spatial import AXES, SpatialTransforms, spatial_table
 
 
-class CellMapDataset(CropFacts, Dataset[Sample]):
+class CellMapDataset(CropFacts, CropSamplers, Dataset[Sample]):
     """Aligned patches of one raw volume and of the labels of one crop of it.
 
     Sample ``i`` is ``{"idx": int64, <input>: [1, *spatial], <target>: [classes, *spatial]}`` on the CPU, axes
@@ -103,8 +101,6 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
     ConfigurationError
         If arguments cannot be right; every fault of the arrays is listed.
     """
-
-    subsets = 0
 
     def __init__(
         self,
@@ -225,34 +221,6 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         """Which crop, place, motion and labels make a sample; IndexError where there is none."""
         return Origin.of(self.locate(index))
 
-    def get_windowed_sampler(
-        self,
-        patches_per_window: int,
-        window: Sequence[int] | int | None = None,
-        windows_at_once: int = 4,
-        rng: torch.Generator | None = None,
-    ) -> WindowedSampler:
-        """Every position once, several of one window of the volume before moving on: chunks are decoded once.
-
-        Parameters
-        ----------
-        patches_per_window : int
-            Positions of a window that come before the order moves on.
-        window : int or sequence of int, optional
-            Voxels of the finest input along z, y, x that the patches of a window lie in; it ends with a
-            chunk. None for about twice a patch.
-        windows_at_once : int
-            Windows that take turns, so that a batch is mixed of as many.
-        rng : torch.Generator, optional
-            Its initial seed is that of the order. None for the loader's.
-
-        Raises
-        ------
-        ConfigurationError
-            If a window does not hold a patch, or a number counts nothing.
-        """
-        return windowed_sampler(self, patches_per_window, window, windows_at_once, rng)
-
     @property
     def recipe(self) -> Recipe:
         """How samples are made from now on."""
@@ -316,23 +284,6 @@ class CellMapDataset(CropFacts, Dataset[Sample]):
         As :meth:`CellMapMultiDataset.get_weighted_sampler`.
         """
         return weighted_sampler(self, rng, [self], [1.0], samples_per_epoch)
-
-    def get_subset_random_sampler(
-        self, num_samples: int, weighted: bool = True, rng: torch.Generator | None = None
-    ) -> MutableSubsetRandomSampler:
-        """The positions of a random subset, in random order; ``refresh()`` draws another subset.
-
-        Parameters
-        ----------
-        num_samples : int
-            Positions of the subset; more than there are come several times.
-        weighted : bool
-            Of no effect: there is but one crop.
-        rng : torch.Generator, optional
-            Its initial seed is that of subset and order. None for the seed of the dataset, and another subset
-            at each call.
-        """
-        return subset_sampler(self, num_samples, weighted, rng)
 
     def set_epoch(self, epoch: int) -> None:
         """Let plain indices draw the augmentation of another epoch."""

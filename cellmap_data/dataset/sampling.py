@@ -49,6 +49,68 @@ class Joined(Sized, Protocol):
         """How many of each; one crop after the other they are the positions of the dataset."""
 
 
+class CropSamplers:
+    """The samplers that a dataset of one crop makes as one of many does."""
+
+    subsets = 0
+
+    def get_windowed_sampler(
+        self: Joined,
+        patches_per_window: int,
+        window: Sequence[int] | int | None = None,
+        windows_at_once: int = 4,
+        rng: torch.Generator | None = None,
+    ) -> WindowedSampler:
+        """Every position once, several of one window of a volume before moving on: chunks are decoded once.
+
+        Parameters
+        ----------
+        patches_per_window : int
+            Positions of a window that come before the order moves on.
+        window : int or sequence of int, optional
+            Voxels of the finest input along z, y, x that the patches of a window lie in; it ends with a
+            chunk. None for about twice a patch.
+        windows_at_once : int
+            Windows that take turns, so that a batch is mixed of as many.
+        rng : torch.Generator, optional
+            Its initial seed is that of the order. None for the loader's.
+
+        Raises
+        ------
+        ConfigurationError
+            If a window does not hold a patch, or a number counts nothing.
+        """
+        len(self)  # first of all: it reads the metadata of many crops at a time
+        layouts = [crop.layout for crop in self.crops]
+        found = [cut(layout, window) for layout in layouts]
+        largest = max(range(len(layouts)), key=lambda number: layouts[number].grid.size)
+        return WindowedSampler(
+            Windows.of(cuts for cuts, _ in found),
+            patches_per_window,
+            windows_at_once,
+            seed=None if rng is None else rng.initial_seed(),
+            locality=locality(layouts[largest], patches_per_window, windows_at_once, *found[largest]),
+        )
+
+    def get_subset_random_sampler(
+        self: Joined, num_samples: int, weighted: bool = True, rng: torch.Generator | None = None
+    ) -> MutableSubsetRandomSampler:
+        """The positions of a random subset, in random order; ``refresh()`` draws another subset.
+
+        Parameters
+        ----------
+        num_samples : int
+            Positions of the subset. Without weights more than there are come several times.
+        weighted : bool
+            Draw the subset as ``get_weighted_sampler`` does, with replacement; otherwise, and from a single
+            crop, every position is as likely as any other, and none comes again before all have come.
+        rng : torch.Generator, optional
+            Its initial seed is that of subset and order. None for the seed of the dataset, and another subset
+            at each call.
+        """
+        return subset_sampler(self, num_samples, weighted, rng)
+
+
 def weighted_sampler(
     dataset: Joined,
     rng: torch.Generator | None,
@@ -85,23 +147,6 @@ def subset_sampler(
             SubsetDraw(WeightedOrder(tuple(sizes), tuple(shares), seed), num_samples, first), rng
         )
     return MutableSubsetRandomSampler(SubsetDraw(ShuffledOrder(count, seed), num_samples, first), rng)
-
-
-def windowed_sampler(
-    dataset: Joined,
-    patches: int,
-    window: Sequence[int] | int | None,
-    at_once: int,
-    rng: torch.Generator | None,
-) -> WindowedSampler:
-    """A sampler that takes ``patches`` of a window of the volumes before it moves on."""
-    len(dataset)  # first of all: it reads the metadata of many crops at a time
-    layouts = [crop.layout for crop in dataset.crops]
-    found = [cut(layout, window) for layout in layouts]
-    largest = max(range(len(layouts)), key=lambda number: layouts[number].grid.size)
-    saved = locality(layouts[largest], patches, at_once, *found[largest])
-    seed = None if rng is None else rng.initial_seed()
-    return WindowedSampler(Windows.of(cuts for cuts, _ in found), patches, at_once, seed=seed, locality=saved)
 
 
 def _by_class(dataset: Joined) -> tuple[Sequence[int], list[float]]:
