@@ -52,16 +52,13 @@ def converted(values: npt.NDArray[Any], dtype: np.dtype[Any], conversion: Conver
         return _cut(values, dtype)
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
-    if not np.can_cast(values.dtype, dtype) and not _same(cast, values):
+    if not _has_all(dtype, values.dtype) and not _same(cast, values):
         raise _unfit(values, cast, dtype)
     return cast
 
 
 def _rounded(values: npt.NDArray[Any], dtype: np.dtype[Any], *, unit: bool) -> npt.NDArray[Any]:
-    if np.isnan(values).any():
-        raise ConfigurationError(
-            message("NaN cannot be stored as a whole number.", expected=f"values for {dtype}", got="NaN")
-        )
+    _refuse_nan(values, dtype)
     limits = np.iinfo(dtype)
     wide: npt.NDArray[Any] = values.astype(np.float64 if dtype.itemsize > 2 else np.float32)
     if unit:
@@ -79,6 +76,7 @@ def _rounded(values: npt.NDArray[Any], dtype: np.dtype[Any], *, unit: bool) -> n
 def _cut(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Whole numbers cut to the range of a type; a bool is whether the nearest whole number is not 0."""
     if dtype.kind == "b":
+        _refuse_nan(values, dtype)
         return np.asarray(np.rint(values), bool)
     if dtype.kind == "f":
         return values.astype(dtype)
@@ -87,12 +85,26 @@ def _cut(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return np.asarray(np.clip(values, low, high)).astype(dtype)
 
 
+def _refuse_nan(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
+    if np.isnan(values).any():
+        raise ConfigurationError(
+            message("NaN cannot be stored as a whole number.", expected=f"values for {dtype}", got="NaN")
+        )
+
+
 def _lowest(values: npt.NDArray[Any]) -> int:
     return 0 if values.dtype.kind == "b" else int(np.iinfo(values.dtype).min)
 
 
 def _highest(values: npt.NDArray[Any]) -> int:
     return 1 if values.dtype.kind == "b" else int(np.iinfo(values.dtype).max)
+
+
+def _has_all(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Whether a type has every number of another; numpy casts 64-bit integers to floats that have not."""
+    return np.can_cast(other, dtype) and not (
+        other.kind in "iu" and other.itemsize == 8 and dtype.kind == "f"
+    )
 
 
 def _same(cast: npt.NDArray[Any], values: npt.NDArray[Any]) -> bool:

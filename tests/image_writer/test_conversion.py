@@ -72,8 +72,17 @@ def test_integers_are_cut_to_the_range() -> None:
     assert converted(np.array([0.2, 0.8]), np.dtype("bool"), "round").tolist() == [False, True]
 
 
+@pytest.mark.parametrize("name", ["int64", "uint64"])
+def test_large_ids_are_no_floats(name) -> None:
+    """What a float64 does not have is refused, though numpy calls the cast safe; what it has is stored."""
+    with pytest.raises(ConfigurationError, match=str(2**60 + 1)):
+        converted(np.array([3, 2**60 + 1], name), np.dtype("float64"), "exact")
+    assert converted(np.array([3, 2**60], name), np.dtype("float64"), "exact").tolist() == [3, 2**60]
+
+
 @pytest.mark.parametrize("conversion", ["exact", "round", "unit"])
-def test_unknown_is_no_number(conversion) -> None:
-    """NaN is never turned into a whole number."""
+@pytest.mark.parametrize("name", ["uint8", "bool"])
+def test_unknown_is_no_number(name, conversion) -> None:
+    """NaN is never turned into a whole number, nor into a bool."""
     with pytest.raises(ConfigurationError, match=r"(?i)nan"):
-        converted(np.array([1, np.nan]), np.dtype("uint8"), conversion)
+        converted(np.array([1, np.nan]), np.dtype(name), conversion)
