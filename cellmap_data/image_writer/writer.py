@@ -296,6 +296,9 @@ class ImageWriter:
         """
         boxes, batched = self._boxes(center)
         patches = as_array(values)
+        if batched and patches.ndim and len(patches) != len(boxes):
+            rule = "A batch has a patch for each place."
+            raise ConfigurationError(message(rule, expected=len(boxes), got=len(patches)))
         for number, box in enumerate(boxes):
             patch = patches[number] if batched and patches.ndim else patches
             inside = box.clipped(self.lattice.shape)
