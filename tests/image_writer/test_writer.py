@@ -316,8 +316,8 @@ def test_arguments_that_cannot_be_right(options, words, tmp_path) -> None:
         ({"z": [28], "y": [28, 30], "x": [28]}, np.ones((1, 8, 8, 8)), "as many coordinates"),
         (dict.fromkeys("zyx", 28), np.ones((8, 8, 7)), "shape"),
         (dict.fromkeys("zyx", 28), 1.0, "shape"),
-        (dict.fromkeys("zyx", [28, 92]), np.ones((3, 8, 8, 8)), "patch for each place"),
-        (dict.fromkeys("zyx", [28, 92]), np.ones((1, 8, 8, 8)), "patch for each place"),
+        ({axis: [28, 92] for axis in "zyx"}, np.ones((3, 8, 8, 8)), "patch for each place"),
+        ({axis: [28, 92] for axis in "zyx"}, np.ones((1, 8, 8, 8)), "patch for each place"),
     ],
     ids=["axis missing", "uneven batch", "wrong shape", "one number", "too many", "too few"],
 )
