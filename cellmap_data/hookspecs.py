@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cellmap_data.buffers import BatchSpec, SlotProvider
     from cellmap_data.storage import ArrayReader, GroupReader
 
-__all__ = ["CHAIN_HOOKS", "ENTRY_POINT_GROUP", "FIRST_RESULT_HOOKS", "PROJECT_NAME", "hookimpl", "hookspec"]
+__all__ = ["CHAIN_HOOKS", "ENTRY_POINT_GROUP", "PROJECT_NAME", "hookimpl", "hookspec"]
 
 PROJECT_NAME = "cellmap_data"
 ENTRY_POINT_GROUP = "cellmap_data.plugins"
@@ -39,8 +39,6 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 
 CHAIN_HOOKS = {"post_collate": "batch", "post_sample": "sample"}
 """Hook name -> the argument that passes through the plugins."""
-
-FIRST_RESULT_HOOKS = frozenset({"allocate_batch", "load_samples", "open_array"})
 
 
 @hookspec

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from cellmap_data import hookspecs
-from cellmap_data.hookspecs import CHAIN_HOOKS, FIRST_RESULT_HOOKS
+from cellmap_data.hookspecs import CHAIN_HOOKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,7 +81,8 @@ def test_every_hook_has_its_section() -> None:
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_kind_of_a_hook_is_told(hook: str) -> None:
     """Whether a hook is a chain, asks for a first result or only tells is said first."""
-    kind = "Chain" if hook in CHAIN_HOOKS else "First result" if hook in FIRST_RESULT_HOOKS else "Notify"
+    first_result = getattr(hookspecs, hook).cellmap_data_spec["firstresult"]
+    kind = "Chain" if hook in CHAIN_HOOKS else "First result" if first_result else "Notify"
     assert SIGNATURES[hook][1].text.strip().startswith(f"**{kind}**,")
 
 
