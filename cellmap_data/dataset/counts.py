@@ -28,7 +28,8 @@ def class_counts(classes: Sequence[str], crops: Sequence[Counted]) -> Counts:
     -------
     dict
         ``{"totals": {class: positive voxels}, "totals_total": {class: voxels where it is known}}``, classes
-        in the order given. A class that is annotated nowhere has 0 of both.
+        in the order given. A class that is annotated nowhere has 0 of both; others that crops have are left
+        out.
     """
     new = [(crop, crop.labels) for crop in crops if crop.tallies is None]
     counted = count_labels(one for _, labels in new for one in labels.values())
@@ -37,8 +38,9 @@ def class_counts(classes: Sequence[str], crops: Sequence[Counted]) -> Counts:
     totals, known = dict.fromkeys(classes, 0), dict.fromkeys(classes, 0)
     for crop in crops:
         for name, tally in (crop.tallies or {}).items():
-            totals[name] += tally.positive
-            known[name] += tally.known
+            if name in totals:
+                totals[name] += tally.positive
+                known[name] += tally.known
     return {"totals": totals, "totals_total": known}
 
 

@@ -347,6 +347,16 @@ def test_counts_are_those_of_each_use(raw) -> None:
     assert counts["validate"]["totals"]["nuc"] == 12**3
 
 
+def test_counts_are_those_of_the_classes_of_the_split(raw) -> None:
+    """Of datasets that have others as well, or fewer, only these, in their order."""
+    one = CellMapDataset(raw, labels_of(raw, "crop0"), ["nuc", "mito"], INPUTS, TARGETS)
+    other = CellMapDataset(raw, labels_of(raw, "crop3"), ["nuc"], INPUTS, TARGETS)
+    given = {"train": [one], "validate": [other]}
+    split = CellMapDataSplit(INPUTS, TARGETS, ["mito"], datasets=given)
+    assert split.class_counts["train"]["totals"] == {"mito": 12**3}
+    assert split.class_counts["validate"]["totals"] == {"mito": 0}
+
+
 def test_raw_only(raw) -> None:
     """Without classes there are no targets, and labels that are named are not looked at."""
     given = {"train": [{"raw": raw, "gt": "nowhere/[nuc]"}]}
