@@ -179,6 +179,8 @@ class CellMapDataLoader:
         """The batch of one dataset index, several, or a slice, read here and now; epoch hooks do not fire."""
         if isinstance(indices, slice):
             indices = range(*indices.indices(len(self.dataset)))
+        if getattr(indices, "ndim", None) == 0:  # a tensor of one index, which only looks iterable
+            indices = operator.index(indices)  # type: ignore[arg-type]
         several = [operator.index(i) for i in (indices if isinstance(indices, Iterable) else [indices])]
         if not several:
             raise ConfigurationError(message("a batch has at least one sample", got="no index"))

@@ -107,6 +107,7 @@ def test_indexing_reads_here_and_now():
     seen = []
     for batch in loader:
         assert loader[np.int64(3)]["idx"].tolist() == [3]
+        assert loader[torch.tensor(3)]["idx"].tolist() == loader[np.array(3)]["idx"].tolist() == [3]
         assert loader[np.array([5, 1])]["idx"].tolist() == [5, 1]
         assert loader[4:6]["idx"].tolist() == [4, 5]
         seen.append(batch["idx"].tolist())
