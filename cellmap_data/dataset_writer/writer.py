@@ -281,8 +281,8 @@ class CellMapDatasetWriter(TileDataset):
         share : tuple of int
             (i, n): predict the regions i, i + n, i + 2n, ... alone; n jobs of one ``run_id`` do all.
         executor : Executor, optional
-            Hands out regions, for example ``concurrent.futures.ProcessPoolExecutor`` or
-            :class:`cellmap_data.dataset_writer.dask.DaskExecutor`; None for this process.
+            Hands out regions, for example ``concurrent.futures.ProcessPoolExecutor``, started by "forkserver"
+            or "spawn", or :class:`cellmap_data.dataset_writer.dask.DaskExecutor`; None for this process.
         at_once : int, optional
             Regions handed out at a time; None for two for each core of this machine.
         retries : int
