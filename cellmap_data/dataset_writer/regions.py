@@ -88,10 +88,6 @@ class Work:
         z, y, x = places.lo
         return Place(region, plane, (z + k // (ny * nx), y + k // nx % ny, x + k % nx))
 
-    def count(self, region: int) -> int:
-        """How many tiles a region needs."""
-        return sum(math.prod(self.tiles(region, plane).shape) for plane in range(len(self.planes)))
-
     @property
     def repeated(self) -> float:
         """How often a tile is predicted, on average."""
