@@ -19,7 +19,7 @@ from cellmap_data.dataset_writer.weights import Blend, patch_weights
 from cellmap_data.dataset_writer.window import Blending, Key, Mosaic, Window
 from cellmap_data.dataset_writer.work_tiles import WorkTiles, turned
 from cellmap_data.errors import ConfigurationError, PredictionError, message
-from cellmap_data.spatial import Shape, VoxelBox
+from cellmap_data.spatial import Shape
 
 if TYPE_CHECKING:
     from cellmap_data.dataset_writer.writer import CellMapDatasetWriter
@@ -156,7 +156,7 @@ class Job:
         """Put what the model gave for one tile into the window of a region."""
         geometry, tiles = self.writer.geometry, self.work.planes[plane]
         patch = tiles.patch_of(tile)
-        boxes = geometry.boxes(_common(tiles.part_of(tile), self.work.regions[region]))
+        boxes = geometry.boxes(tiles.part_of(tile).common(self.work.regions[region]))
         firsts = geometry.firsts(patch, self._shapes(plane))
         for number, box in boxes.items():
             whole = geometry.outputs[number].within(geometry.frame.box(patch))
@@ -215,10 +215,3 @@ def run_regions(job: Job, *regions: int) -> None:
     """Predict and write regions: what an executor is handed."""
     for _ in job.run(regions):
         pass
-
-
-def _common(one: VoxelBox, other: VoxelBox) -> VoxelBox:
-    """What two boxes that meet have in common."""
-    az, ay, ax = (max(a, b) for a, b in zip(one.lo, other.lo, strict=True))
-    bz, by, bx = (min(a, b) for a, b in zip(one.hi, other.hi, strict=True))
-    return VoxelBox((az, ay, ax), (bz, by, bx))

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from cellmap_data.dataset_writer.asked import Asked
 from cellmap_data.dataset_writer.outputs import Output
 from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.image_writer import as_array
 from cellmap_data.spatial import Shape, VoxelBox
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -120,15 +120,6 @@ def _fitted(values: Any, wanted: tuple[int, ...], place: str) -> Array:
     return array.reshape(wanted)
 
 
-def as_array(values: Any) -> Array:
-    """Numbers as a numpy array, on the CPU; half-precision floats that numpy does not know become float32."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
-    return np.asarray(values)
-
-
 def cut(values: Array, box: VoxelBox, first: Shape) -> Array:
     """The part of a patch, [(channels,) z, y, x], that lies in a box; ``first`` is its first voxel."""
-    z, y, x = first
-    return values[(..., *box.shifted((-z, -y, -x)).slices)]
+    return values[(..., *box.seen_from(first).slices)]

@@ -57,8 +57,7 @@ class Window(ABC):
 
     def _at(self, output: int, box: VoxelBox) -> tuple[Any, ...]:
         """A box as an index into the memory of an output."""
-        z, y, x = self._boxes[output].lo
-        return (..., *box.shifted((-z, -y, -x)).slices)
+        return (..., *box.seen_from(self._boxes[output].lo).slices)
 
 
 class Mosaic(Window):

@@ -260,8 +260,7 @@ class ImageWriter:
             return
         given = fitted(as_array(values), self.layout.shape_of(box), self.layout.shape_of(inside))
         if given.shape != self.layout.shape_of(inside):
-            z, y, x = (-lo for lo in box.lo)
-            given = given[(..., *inside.shifted((z, y, x)).slices)]
+            given = given[(..., *inside.seen_from(box.lo).slices)]
         stored = converted(given, self.dtype, self.layout.conversion)
         index = self.layout.index(inside)
         self.array.write(
@@ -273,9 +272,8 @@ class ImageWriter:
         out = np.full(self.layout.shape_of(box), self.fill_value, self.dtype)
         inside = box.clipped(self.lattice.shape)
         if not inside.empty:
-            z, y, x = (-lo for lo in box.lo)
             values = self.array.read(self.layout.index(inside))
-            out[(..., *inside.shifted((z, y, x)).slices)] = values.reshape(self.layout.shape_of(inside))
+            out[(..., *inside.seen_from(box.lo).slices)] = values.reshape(self.layout.shape_of(inside))
         return out
 
     def __setitem__(self, center: Mapping[str, Any], values: Any) -> None:

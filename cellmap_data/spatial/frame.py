@@ -141,14 +141,22 @@ class VoxelBox:
 
     def clipped(self, shape: Shape) -> VoxelBox:
         """The part of the box inside an array of that shape; at the array's origin when there is none."""
-        lo, hi = zip(
-            *((max(a, 0), min(b, n)) for a, b, n in zip(self.lo, self.hi, shape, strict=True)), strict=True
-        )
-        if any(a >= b for a, b in zip(lo, hi, strict=True)):
+        return self.common(VoxelBox((0, 0, 0), shape))
+
+    def common(self, other: VoxelBox) -> VoxelBox:
+        """The voxels that are in both boxes; an empty box at the array's origin when there is none."""
+        lz, ly, lx = map(max, self.lo, other.lo)
+        hz, hy, hx = map(min, self.hi, other.hi)
+        if lz >= hz or ly >= hy or lx >= hx:
             return VoxelBox((0, 0, 0), (0, 0, 0))
-        return VoxelBox(lo, hi)
+        return VoxelBox((lz, ly, lx), (hz, hy, hx))
 
     def shifted(self, by: Shape) -> VoxelBox:
         """The same box seen from an origin at ``-by``."""
         (az, ay, ax), (bz, by_, bx), (dz, dy, dx) = self.lo, self.hi, by
         return VoxelBox((az + dz, ay + dy, ax + dx), (bz + dz, by_ + dy, bx + dx))
+
+    def seen_from(self, first: Shape) -> VoxelBox:
+        """The same box in a part of the array that begins with the voxel ``first``."""
+        z, y, x = first
+        return self.shifted((-z, -y, -x))

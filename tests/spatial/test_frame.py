@@ -109,3 +109,17 @@ def test_voxel_boxes_are_clipped_to_an_array(lo, hi, clipped):
     assert box == clipped
     assert box.empty is (clipped.hi == (0, 0, 0))
     assert box.slices == tuple(slice(a, b) for a, b in zip(clipped.lo, clipped.hi, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        pytest.param(VoxelBox((0, 5, -2), (3, 9, 4)), VoxelBox((1, 5, 0), (3, 6, 4)), id="overlap"),
+        pytest.param(VoxelBox((4, 2, 0), (9, 6, 7)), VoxelBox((0, 0, 0), (0, 0, 0)), id="touch"),
+    ],
+)
+def test_two_boxes_have_voxels_in_common(other, expected):
+    """Both ways the same, and counted from a corner of either."""
+    box = VoxelBox((1, 2, 0), (4, 6, 7))
+    assert box.common(other) == other.common(box) == expected
+    assert expected.seen_from(other.lo).shifted(other.lo) == expected

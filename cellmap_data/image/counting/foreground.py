@@ -121,14 +121,11 @@ class _Search:
             bar.advance(np.prod(part.shape, dtype=np.int64).item())
 
     def _rows(self, reader: ArrayReader, part: VoxelBox) -> Iterator[_Row]:
-        within = self.within
-        lo, hi = np.maximum(part.lo, within.lo).tolist(), np.minimum(part.hi, within.hi).tolist()
-        if any(a >= b for a, b in zip(lo, hi, strict=True)):
+        wanted, axes = part.common(self.within), self.labels.stored.axes
+        if wanted.empty:
             return
         values = np.zeros(part.shape, reader.dtype)  # zero also where nothing matters
-        wanted, axes = VoxelBox(tuple(lo), tuple(hi)), self.labels.stored.axes
-        z, y, x = part.lo
-        inner = values[wanted.shifted((-z, -y, -x)).slices]
+        inner = values[wanted.seen_from(part.lo).slices]
         reader.read_into(axes.index(wanted), axes.view(inner)).result()
         yield from _showing(values > 0, part.lo, self.block)
 
