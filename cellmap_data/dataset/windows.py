@@ -11,7 +11,8 @@ from cellmap_data.dataset.layout import Layout
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image import StoredImage, access_of
 from cellmap_data.sampler import Cut, Cuts
-from cellmap_data.spatial import AXES, TOLERANCE, Access, Grid, Shape, distinct_chunks
+from cellmap_data.spatial import AXES, Access, Grid, Shape, distinct_chunks
+from cellmap_data.spatial.frame import TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

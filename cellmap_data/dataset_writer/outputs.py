@@ -16,7 +16,6 @@ from cellmap_data.dataset_writer.asked import Ranges, Target
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial import (
     AXES,
-    TOLERANCE,
     Box,
     Lattice,
     PatchSpec,
@@ -28,6 +27,7 @@ from cellmap_data.spatial import (
     round_down,
     round_up,
 )
+from cellmap_data.spatial.frame import TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

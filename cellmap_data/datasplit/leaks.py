@@ -16,7 +16,8 @@ from cellmap_data.config import raise_faults
 from cellmap_data.dataset import CellMapDataset
 from cellmap_data.datasplit.checking import Crop
 from cellmap_data.errors import SplitError
-from cellmap_data.spatial import AXES, TOLERANCE, Box, Vec
+from cellmap_data.spatial import AXES, Box, Vec
+from cellmap_data.spatial.frame import TOLERANCE
 from cellmap_data.storage import is_remote, local_path
 
 Boxes: TypeAlias = npt.NDArray[np.float64]

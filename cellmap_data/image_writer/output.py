@@ -12,7 +12,7 @@ from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.claim import Claim
 from cellmap_data.image_writer.group import OutputGroup
 from cellmap_data.image_writer.layout import OutputLayout
-from cellmap_data.spatial import TOLERANCE
+from cellmap_data.spatial.frame import TOLERANCE
 from cellmap_data.storage import Objects, ZarrWriter, join, node_at
 
 RECORDS = ".cellmap-data"

@@ -9,7 +9,6 @@ from cellmap_data.spatial.chunks import Access, chunks_touched, distinct_chunks,
 from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.frame import (
     AXES,
-    TOLERANCE,
     Box,
     Shape,
     Vec,
@@ -36,7 +35,6 @@ from cellmap_data.spatial.turning import Turn, against_the_grain
 
 __all__ = [
     "AXES",
-    "TOLERANCE",
     "Access",
     "AveragePlan",
     "Bend",
