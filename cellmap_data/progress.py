@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+__all__ = ["Bar"]
+
 PATIENCE = 1.0
 """Seconds of work before anything is shown."""
 

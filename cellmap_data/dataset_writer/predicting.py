@@ -17,7 +17,7 @@ from cellmap_data.dataset_writer.executors import Executor, Foreman
 from cellmap_data.dataset_writer.job import Job, run_regions
 from cellmap_data.dataset_writer.weights import check_blend
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.image.counting.progress import Bar
+from cellmap_data.progress import Bar
 from cellmap_data.spatial import Shape
 
 if TYPE_CHECKING:

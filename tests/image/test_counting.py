@@ -18,7 +18,7 @@ from cellmap_data import CellMapImage
 from cellmap_data.errors import StoreError
 from cellmap_data.image import Tally, count_labels
 from cellmap_data.image.counting.memory import Remembered, cache_folder
-from cellmap_data.image.counting.progress import Bar
+from cellmap_data.progress import Bar
 from cellmap_data.storage import fingerprint
 from tests.volumes import write_multiscale
 

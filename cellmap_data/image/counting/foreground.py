@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cellmap_data.image.counting.labels import READERS, Labels, read_edge
 from cellmap_data.image.counting.memory import Place
-from cellmap_data.image.counting.progress import Bar
+from cellmap_data.progress import Bar
 from cellmap_data.spatial import Blocks, Shape, VoxelBox
 from cellmap_data.storage import ArrayReader
 

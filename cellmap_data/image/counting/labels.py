@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from cellmap_data.image.counting.annotation import annotated_tally
 from cellmap_data.image.counting.memory import Remembered
-from cellmap_data.image.counting.progress import Bar
 from cellmap_data.image.counting.tally import Tally
 from cellmap_data.image.stored import StoredImage
+from cellmap_data.progress import Bar
 from cellmap_data.spatial import Blocks
 from cellmap_data.storage import ArrayReader
 
