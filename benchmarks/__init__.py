@@ -1,1 +1,1 @@
-"""Measurements: every figure in docs/performance.md comes from here."""
+"""Measurements: the tables of docs/performance.md come from here."""
