@@ -29,7 +29,8 @@ class CellMapDataModule(LightningDataModule):
         Arguments of the validation loader, in place of those of training with the same names.
     **options
         Arguments of :class:`~cellmap_data.EnhancedCellMapDataLoader`, for both loaders; those that choose the
-        samples of an epoch (``sampler``, ``weighted_sampler``, ``iterations_per_epoch``) for training only.
+        samples of an epoch (``sampler``, ``batch_sampler``, ``weighted_sampler``, ``iterations_per_epoch``,
+        ``shuffle``, ``drop_last``, ``patches_per_window`` and what goes with it) for training only.
 
     Raises
     ------
@@ -64,4 +65,14 @@ class CellMapDataModule(LightningDataModule):
         )
 
 
-_CHOOSING = ("iterations_per_epoch", "sampler", "weighted_sampler")
+_CHOOSING = (
+    "batch_sampler",
+    "drop_last",
+    "iterations_per_epoch",
+    "patches_per_window",
+    "sampler",
+    "shuffle",
+    "weighted_sampler",
+    "window",
+    "windows_at_once",
+)
