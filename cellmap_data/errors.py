@@ -121,7 +121,7 @@ class MetadataError(StoreError, ValueError):
     """What a store says about itself is wrong, contradictory or not supported."""
 
 
-class SplitError(ConfigurationError, StoreError):
+class SplitError(StoreError, ConfigurationError):
     """Rows of a split cannot be used as they stand: what is written there, or the volumes that it names."""
 
 

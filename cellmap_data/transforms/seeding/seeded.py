@@ -16,7 +16,7 @@ from cellmap_data.transforms.seeding.private import borrowed_generators, copy_wi
 from cellmap_data.transforms.seeding.shared import Snapshot, glance, nobody_else_draws, seed_all
 from cellmap_data.transforms.seeding.torch_calls import DrawsInsideTorchError, TorchCalls
 
-_REPEATS = 8
+_REPEATS = 32
 # One observation at a time: what moves a shared generator should be what is observed.
 _quiet = threading.Lock()
 
@@ -170,7 +170,9 @@ class Seeded:
             kept, before = _duplicate(value), Snapshot(self._is_new)
             result = self._in_thread(value, seed)
             moved = before.moved()
-            for _ in range(_REPEATS if moved else 0):
+            for _ in range(_REPEATS):
+                if not moved:
+                    break
                 before = Snapshot(self._is_new)
                 self._in_thread(_duplicate(kept), seed)
                 moved = [name for name in before.moved() if name in moved]
