@@ -58,6 +58,7 @@ class Prediction:
 
 def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -> Prediction:
     """See :meth:`CellMapDatasetWriter.predict`."""
+    _check_counts(options)
     turns = turns_of(options.planes)
     work = divide(writer, turns, options)
     device = options.device or writer.device or _device_of(model)
@@ -133,6 +134,18 @@ class _Progress:
         self._ledger.refresh()
         known, self._known, self._looked = self._known, len(self._ledger), monotonic()
         self.advance(self._known - known)
+
+
+def _check_counts(options: PredictOptions) -> None:
+    """ConfigurationError for numbers of tiles, regions or retries that there cannot be."""
+    if options.batch_size < 1 or (options.at_once is not None and options.at_once < 1) or options.retries < 0:
+        raise ConfigurationError(
+            message(
+                "Tiles, regions and retries are counted.",
+                expected="batch_size >= 1, at_once >= 1, retries >= 0",
+                got=f"batch_size={options.batch_size}, at_once={options.at_once}, retries={options.retries}",
+            )
+        )
 
 
 def _checked(share: tuple[int, int]) -> tuple[int, int]:
