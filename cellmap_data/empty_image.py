@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cellmap_data.config import Pad, in_zyx, parse_arrays
+from cellmap_data.config import AXES, Pad, in_zyx, parse_arrays
 
 __all__ = ["EmptyImage"]
 
@@ -64,7 +64,7 @@ class EmptyImage:
         pad: bool | str = False,
         pad_value: float = math.nan,
         interpolation: str = "nearest",
-        axis_order: str = "zyx",
+        axis_order: str = AXES,
         value_transform: Any = None,
         context: Any = None,
         device: str | torch.device | None = None,

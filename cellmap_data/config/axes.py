@@ -7,7 +7,8 @@ from typing import Any
 
 from cellmap_data.errors import ConfigurationError, message
 
-_ZYX = "zyx"
+AXES = "zyx"
+"""The space axes, in the order in which everything inside counts them."""
 
 
 def axes_of(axis_order: str, length: int) -> str:
@@ -18,7 +19,7 @@ def axes_of(axis_order: str, length: int) -> str:
     ConfigurationError
         If there is no such number of axes.
     """
-    axes = axis_order if length == len(_ZYX) else axis_order.replace("z", "")
+    axes = axis_order if length == len(AXES) else axis_order.replace("z", "")
     if len(axes) != length or sorted(axis_order) not in (["x", "y", "z"], ["x", "y"]):
         raise ConfigurationError(
             message(
@@ -33,4 +34,4 @@ def axes_of(axis_order: str, length: int) -> str:
 def in_zyx(values: Sequence[Any], axis_order: str) -> list[Any]:
     """Values along the axes of ``axis_order``, in z, y, x order; ConfigurationError as of :func:`axes_of`."""
     axes = axes_of(axis_order, len(values))
-    return [values[axes.index(axis)] for axis in _ZYX if axis in axes]
+    return [values[axes.index(axis)] for axis in AXES if axis in axes]

@@ -13,6 +13,7 @@ from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.conversion import Conversion
 from cellmap_data.image_writer.layout import OutputLayout
 from cellmap_data.image_writer.output import Output
+from cellmap_data.spatial import AXES
 from cellmap_data.storage import ZarrWriter, join
 
 Downsampling: TypeAlias = Literal["mean", "mode", "nearest"]
@@ -78,7 +79,7 @@ def _write_level(
     downsampling: Downsampling,
 ) -> None:
     channels = [] if layout.channels is None else [1]
-    factors = [*channels, *(f for f, axis in zip(finer.factors, "zyx", strict=True) if axis in layout.axes)]
+    factors = [*channels, *(f for f, axis in zip(finer.factors, AXES, strict=True) if axis in layout.axes)]
     coarse = ts.downsample(source.store, factors, _METHODS[downsampling])
     pending: deque[tuple[Any, Any]] = deque()
     for box in layout.blocks:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cellmap_data.config import AXES
 from cellmap_data.ngff.findings import Findings
 from cellmap_data.ngff.units import NANOMETRES, unit_name
 
-_SPACE = "zyx"
 _KINDS = {"z": "space", "y": "space", "x": "space", "c": "channel", "t": "time"}
 _RANKS = {"time": 0, "space": 2}  # the format's order: time, then channel or anything else, then space
 
@@ -61,7 +61,7 @@ def parse_axes(entries: Any, place: str, findings: Findings) -> tuple[Axis, ...]
 def _check(axes: Sequence[Axis], place: str, findings: Findings) -> None:
     """Which axes there may be, and in which order they should come."""
     space = Counter(axis.name for axis in axes if axis.is_space)
-    if not {"y", "x"} <= set(space) <= set(_SPACE) or space.total() > len(space):
+    if not {"y", "x"} <= set(space) <= set(AXES) or space.total() > len(space):
         findings.fault(
             f"{place}: expected the space axes z, y, x or y, x, in any order, got {list(space.elements())}"
         )

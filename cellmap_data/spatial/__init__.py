@@ -4,11 +4,11 @@ All of it is arithmetic on z, y, x and nm; nothing here knows a store. :mod:`cel
 states the frame of coordinates and the rule of rounding on which everything rests.
 """
 
+from cellmap_data.config import AXES
 from cellmap_data.spatial.bending import Bend, Field
 from cellmap_data.spatial.chunks import Access, chunks_touched, distinct_chunks, mean_chunks
 from cellmap_data.spatial.elastic import Elastic
 from cellmap_data.spatial.frame import (
-    AXES,
     Box,
     Shape,
     Vec,

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cellmap_data.config import AXES
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.spatial.frame import AXES, Vec
+from cellmap_data.spatial.frame import Vec
 from cellmap_data.spatial.lattice import PatchSpec
 from cellmap_data.spatial.motion import Array, Displacement, Motion
 from cellmap_data.spatial.transforms import Fits

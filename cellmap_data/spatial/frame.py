@@ -22,8 +22,6 @@ Vec: TypeAlias = tuple[float, float, float]
 Shape: TypeAlias = tuple[int, int, int]
 """Voxels per axis, z y x."""
 
-AXES = "zyx"
-
 TOLERANCE = 1e-3
 """Voxels: places closer than this are the same place."""
 

@@ -15,8 +15,9 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from cellmap_data.config import AXES
 from cellmap_data.errors import ConfigurationError, message
-from cellmap_data.spatial.frame import AXES, Shape, same_voxel_size
+from cellmap_data.spatial.frame import Shape, same_voxel_size
 from cellmap_data.spatial.lattice import PatchSpec
 from cellmap_data.spatial.motion import Motion, as_matrix
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cellmap_data.spatial.frame import AXES
+from cellmap_data.config import AXES
 from cellmap_data.spatial.motion import Motion
 
 
