@@ -208,7 +208,7 @@ class ExhaustedError(LoaderError, LookupError):
     """Everything that was asked for has been handed over."""
 
 
-class ReadTimeoutError(LoaderError, TimeoutError):
+class ReadTimeoutError(TimeoutError, LoaderError):
     """What was waited for did not come in time."""
 
 

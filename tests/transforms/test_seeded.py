@@ -205,7 +205,7 @@ def test_an_observed_transform_still_changes_its_value_once() -> None:
     result = Seeded(in_place)(value, np.random.default_rng(0))
     assert result["x"].tolist() == result["array"].tolist() == [1, 1]
     assert result["other"] is value["other"]
-    assert len(calls) > 3
+    assert len(calls) >= 3
 
 
 def test_parts_of_a_dictionary_transform_stay_in_step() -> None:
