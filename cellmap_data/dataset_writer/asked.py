@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from cellmap_data.config import ArraySpec, TargetPath, parse_arrays, raise_faults
 from cellmap_data.config.arrays import ArrayOptions
-from cellmap_data.errors import ConfigurationError
+from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial import AXES
-from cellmap_data.storage import join
+from cellmap_data.storage import join, real_path
 
 Bounds: TypeAlias = Mapping[str, Mapping[str, Sequence[float]]]
 """``{array: {axis: (lo, hi)}}``, nm."""
@@ -107,6 +107,21 @@ class Asked:
                 return labels.of(name)
             return join(labels.base, array, name + labels.suffix)
         return join(self.path, *([array] if len(self.targets) > 1 else []), name)
+
+    def check_apart(self, raw: str) -> None:
+        """ConfigurationError if the volume that is read is one of those that would be written."""
+        for target in self.targets:
+            for name in self.classes:
+                group = self.group(target.spec.name, name)
+                if real_path(group) == real_path(raw):
+                    raise ConfigurationError(
+                        message(
+                            "What is read is not written to.",
+                            place=group,
+                            expected="another path than that of raw",
+                            hint="nothing was changed; give another target_path",
+                        )
+                    )
 
 
 def without_channels(options: Any) -> Any:

@@ -142,6 +142,7 @@ class CellMapDatasetWriter(TileDataset):
         plugins: Any = None,
     ) -> None:
         asked = Asked.parse(target_path, classes, model_classes, input_arrays, target_arrays, target_bounds)
+        asked.check_apart(raw_path)
         super().__init__(
             asked,
             raw_path,

@@ -18,7 +18,7 @@ from cellmap_data.datasplit.checking import Crop
 from cellmap_data.errors import SplitError
 from cellmap_data.spatial import AXES, Box, Vec
 from cellmap_data.spatial.frame import TOLERANCE
-from cellmap_data.storage import is_remote, local_path
+from cellmap_data.storage import real_path
 
 Boxes: TypeAlias = npt.NDArray[np.float64]
 """Of several boxes the lower and the upper corner, nm: [boxes, 2, 3]."""
@@ -117,7 +117,7 @@ def inside(box: Box, voxel: Vec) -> Boxes:
 
 def _by_volume(crops: Sequence[Crop]) -> Mapping[str, list[int]]:
     """The path of each raw volume and of each array of labels -> the numbers of the crops that have it."""
-    real = functools.cache(_real_path)
+    real = functools.cache(real_path)
     members: dict[str, list[int]] = {}
     for number, crop in enumerate(crops):
         targets = crop.dataset.layout.targets[:1]
@@ -125,10 +125,6 @@ def _by_volume(crops: Sequence[Crop]) -> Mapping[str, list[int]]:
         for path in (real(crop.dataset.raw_path), *map(os.path.normpath, labels)):
             members.setdefault(path, []).append(number)
     return members
-
-
-def _real_path(path: str) -> str:
-    return path.rstrip("/") if is_remote(path) else os.path.realpath(local_path(path))
 
 
 def _leak(train: Crop, validate: Crop, volume: str) -> Leak:

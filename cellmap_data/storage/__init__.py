@@ -1,6 +1,6 @@
 """Bytes: opening, reading and writing stored arrays, and the memory that may hold decoded chunks."""
 
-from cellmap_data.storage.access import is_remote, key_value_store, local_path
+from cellmap_data.storage.access import is_remote, key_value_store, local_path, real_path
 from cellmap_data.storage.cache import (
     cache_budget,
     live_reader,
@@ -53,6 +53,7 @@ __all__ = [
     "read_array_info",
     "read_attributes",
     "read_documents",
+    "real_path",
     "remove_all",
     "set_cache_budget",
     "shared_context",

@@ -68,6 +68,11 @@ def local_path(uri: str) -> str:
     return uri.removeprefix("file://")
 
 
+def real_path(uri: str) -> str:
+    """One name for a place of this machine, whichever links lead there; a URL without slashes at its end."""
+    return uri.rstrip("/") if is_remote(uri) else os.path.realpath(local_path(uri))
+
+
 def key_value_store(uri: str, context: Any = None) -> ts.KvStore:
     """The bytes below ``uri``, as tensorstore sees them; asks nothing of the store yet.
 

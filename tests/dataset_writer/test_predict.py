@@ -47,6 +47,17 @@ def blended(tiles: Tiles, blend: str) -> np.ndarray:
     return sums / weights
 
 
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}], ids=str)
+def test_what_is_read_is_never_written(options, tmp_path) -> None:
+    """A volume that is raw and output at once is refused, by whichever path, and stays as it is."""
+    raw = write_volume(tmp_path / "volume.zarr", ramp(SHAPE))
+    (tmp_path / "link").symlink_to(tmp_path)
+    before = files(tmp_path / "volume.zarr")
+    with pytest.raises(ConfigurationError, match="not written to"):
+        make(raw, tmp_path / "link", classes=["volume.zarr"], **options)
+    assert files(tmp_path / "volume.zarr") == before
+
+
 # What a voxel becomes
 
 
