@@ -44,7 +44,7 @@ class TorchOptions:
         cls,
         given: dict[str, Any],
         num_workers: int,
-        batch_size: int,
+        batch_size: int | None,
         iterations_per_epoch: int | None,
         others: Iterable[str] = (),
     ) -> TorchOptions:
@@ -64,6 +64,8 @@ class TorchOptions:
             faults.append(f"num_workers is {num_workers}")
         counts = {"batch_size": batch_size, "iterations_per_epoch": iterations_per_epoch}
         faults += [f"{name} is {count}" for name, count in counts.items() if count is not None and count < 1]
+        if batch_size is None and given.get("batch_sampler") is None:
+            faults.append("batch_size is None, but samples are always given in batches")
         if num_workers == 0:
             needing = ("persistent_workers", "prefetch_factor", "multiprocessing_context")
             faults += [f"{name!r} needs num_workers > 0" for name in needing if given.get(name)]
