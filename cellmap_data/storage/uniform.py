@@ -72,8 +72,8 @@ class UniformChunks:
         Of the array.
     chunks : sequence of int
         Voxels of what one file holds, per axis.
-    dtype : numpy.dtype
-        Of the stored values.
+    fill : ndarray
+        The fill value, of the dtype of the stored values.
     read : callable
         Reads a box of the array; StoreError if it cannot be read.
     """
@@ -84,19 +84,19 @@ class UniformChunks:
         keys: ChunkKeys,
         shape: Sequence[int],
         chunks: Sequence[int],
-        dtype: np.dtype[Any],
+        fill: Array,
         read: Callable[[Box], Array],
     ) -> None:
         self._folder, self._keys, self._read = os.path.realpath(folder), keys, read
         self._shape, self._chunks = tuple(shape), tuple(chunks)
-        nbytes = math.prod(chunks) * dtype.itemsize
+        nbytes = math.prod(chunks) * fill.itemsize
         self._small = nbytes // _SMALL if nbytes <= _LARGEST else -1
         grid = [-(-n // size) for n, size in zip(self._shape, self._chunks, strict=True)]
         self._grid = grid if math.prod(grid) <= _MOST_CHUNKS else [0] * len(grid)
         self._written = -1
-        self._values = np.zeros(_VALUES, dtype)
+        self._values = np.zeros(_VALUES, fill.dtype)
         self._state_of: dict[bytes, int] = {}
-        self._absent: int | None = None
+        self._fill = fill.reshape(1)
         self._looks, self._fastest = 0, math.inf
         self._lock = threading.Lock()
 
@@ -163,9 +163,7 @@ class UniformChunks:
         size = self._size(chunk)
         if size >= 0:
             return _SUSPECT if size <= self._small else _MIXED
-        if self._absent is None:
-            self._absent = self._examine(tuple(slice(s.start, s.start + 1) for s in self._box(chunk)))
-        return self._absent
+        return self._state(self._fill)
 
     def _examine(self, box: Box) -> int:
         """The state of a chunk, from the values in it."""
@@ -173,6 +171,10 @@ class UniformChunks:
             block = self._read(box)
         except StoreError:
             return _MIXED  # whoever reads it will be told
+        return self._state(block)
+
+    def _state(self, block: Array) -> int:
+        """The state of a chunk that holds these values."""
         value = block.flat[0]
         if not (block == value).all():
             return _MIXED

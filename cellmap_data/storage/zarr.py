@@ -123,7 +123,8 @@ class ZarrReader:
             return out
 
         chunks: Any = store.chunk_layout.write_chunk.shape  # not of the spec as JSON, for that leaks memory
-        return UniformChunks(local_path(uri), keys, self.shape, chunks, dtype, read)
+        fill = np.asarray(0 if store.fill_value is None else store.fill_value).astype(dtype)
+        return UniformChunks(local_path(uri), keys, self.shape, chunks, fill, read)
 
 
 class ZarrRead:

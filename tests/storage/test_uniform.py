@@ -110,6 +110,20 @@ def test_more_values_than_are_told_apart_are_read(tmp_path) -> None:
         np.testing.assert_array_equal(reader.read((slice(0, 56),) * 3), values)
 
 
+def test_what_is_missing_has_the_fill_value_whatever_the_cache_holds(tmp_path) -> None:
+    """A chunk that was removed after it was read says nothing of the other chunks that are missing."""
+    set_cache_budget(1 << 24)
+    values = np.full((16, 8, 8), 3, np.uint16)
+    values[:8] = 5
+    path = write(tmp_path, values, zarr_format=2)
+    removed, missing = ((slice(lo, lo + 8), slice(0, 8), slice(0, 8)) for lo in (0, 8))
+    assert (ZarrReader(path).read(removed) == 5).all()
+    (tmp_path / "0.0.0").unlink()
+    reader = ZarrReader(path)
+    reader.read(removed)
+    assert (reader.read(missing) == 3).all()
+
+
 @pytest.mark.parametrize("limit", ["_SLOW", "_MANY"])
 def test_looking_ends_where_it_does_not_pay(limit, tmp_path, monkeypatch) -> None:
     """Where files are far away, or chunks never uniform, chunks are no longer looked at, and read rightly."""
