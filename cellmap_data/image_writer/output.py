@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from cellmap_data.config import raise_faults
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.errors import ConfigurationError, OutputExistsError, message
 from cellmap_data.image_writer.claim import Claim
 from cellmap_data.image_writer.group import OutputGroup
 from cellmap_data.image_writer.layout import OutputLayout
@@ -131,6 +131,15 @@ class Output:
 
     def _adopt(self) -> None:
         """Go on with an array that somebody else has made, if it lies where this one is to lie."""
+        if not node_at(self.uri, self.context)[0]:
+            raise OutputExistsError(
+                message(
+                    "Coarser levels are there, but not the array that they should be made of.",
+                    place=self.uri,
+                    got=", ".join(self.coarser),
+                    hint="nothing was changed; overwrite=True removes them, levels=1 leaves them alone",
+                )
+            )
         found, wanted = self.group.find(self.path(0)), self.layout.level(self.path(0))
         if found is None:
             self.group.change([wanted])

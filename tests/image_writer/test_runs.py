@@ -74,6 +74,17 @@ def test_resuming_keeps_what_was_written(options, tmp_path) -> None:
     assert np.array_equal(stored(tmp_path), values)
 
 
+def test_levels_without_their_array_are_not_resumed(tmp_path) -> None:
+    """Nothing is changed then: what is missing is not listed, and can be made without them."""
+    make(tmp_path, scale=(16, 16, 16), scale_level=1)
+    before = (tmp_path / ".zattrs").read_bytes()
+    with pytest.raises(OutputExistsError, match="Coarser levels"):
+        make(tmp_path, levels=2, resume=True)
+    assert (tmp_path / ".zattrs").read_bytes() == before
+    assert not (tmp_path / "s0").exists()
+    make(tmp_path)
+
+
 def test_another_output_is_not_resumed(tmp_path) -> None:
     """Every difference to the output that is there is listed."""
     make(tmp_path)
