@@ -48,21 +48,17 @@ class CellMapDataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.split = split
-        self._training = {"batch_size": batch_size, **options}
+        self._training = {"device": "cpu", "batch_size": batch_size, **options}
         shared = {name: value for name, value in self._training.items() if name not in _CHOOSING}
         self._validation = {**shared, **(validation_options or {})}
 
     def train_dataloader(self) -> EnhancedCellMapDataLoader:
         """A loader of the training crops."""
-        return EnhancedCellMapDataLoader(
-            self.split.train_datasets_combined, is_train=True, device="cpu", **self._training
-        )
+        return EnhancedCellMapDataLoader(self.split.train_datasets_combined, is_train=True, **self._training)
 
     def val_dataloader(self) -> EnhancedCellMapDataLoader:
         """A loader of the validation tiles, in sequence."""
-        return EnhancedCellMapDataLoader(
-            self.split.validation_blocks, is_train=False, device="cpu", **self._validation
-        )
+        return EnhancedCellMapDataLoader(self.split.validation_blocks, is_train=False, **self._validation)
 
 
 _CHOOSING = (

