@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import time
 import weakref
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
@@ -22,8 +22,6 @@ from cellmap_data.timing import recording
 _MOST_ATTEMPTS = 16
 _LOCK_EVERY = 8
 """Reads from one look at the lock to the next: where it is contended, looking costs the thread 5 ms."""
-
-_reads = itertools.count()
 
 
 class PlannedIndex(SampleIndex):
@@ -144,6 +142,16 @@ class FinishedSamples:
 
     def __init__(self, dataset: Any, hooks: HookRelay, is_train: bool, sampled: bool = False) -> None:
         self._dataset, self._hooks, self._is_train, self._sampled = dataset, hooks, is_train, sampled
+        self._awaited, self._unlooked = False, 0
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Tell threads that the consumer waits for a batch, and so runs no code that they could wait for."""
+        self._awaited = True
+        try:
+            yield
+        finally:
+            self._awaited = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._dataset, name)
@@ -161,6 +169,7 @@ class FinishedSamples:
         batch = _batch_of(indices)
         if batch is not None:
             batch.begun(self._hooks)
+            self._look_at_lock(batch)
         start = time.perf_counter()
         with recording() as heard, profiled("read"):
             samples = self._read(indices, _allocator(batch, indices))
@@ -172,10 +181,22 @@ class FinishedSamples:
             batch.seconds += [("read", read - start - sum(stages.values())), *stages.items()]
             batch.seconds += [("post_sample", time.perf_counter() - read)]
             batch.counts += heard.counts.items()
-            if next(_reads) % _LOCK_EVERY == 0:
-                batch.seconds += [("lock", lock_delay())]
-                batch.counts += [("locks", 1)]
         return finished
+
+    def _look_at_lock(self, batch: PlannedBatch) -> None:
+        """Now and then measure how long the consumer's own code keeps Python's lock from this thread.
+
+        As a read begins: its end is seen mostly while the consumer waits, for then threads get on.
+        """
+        self._unlooked += 1  # threads may lose one another's; a look more or less does not matter
+        if self._unlooked < _LOCK_EVERY:
+            return
+        waits = self._awaited
+        delay = lock_delay()
+        if not (waits and self._awaited):  # else the lock was free, which says nothing of the consumer's code
+            self._unlooked = 0
+            batch.seconds += [("lock", delay)]
+            batch.counts += [("locks", 1)]
 
     def _read(self, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:
         try:

@@ -127,7 +127,11 @@ class Report:
 
     @property
     def lock_delay(self) -> float:
-        """Seconds until a thread that reads has Python's lock again after letting it go, on average."""
+        """Seconds until a thread that reads has Python's lock again after letting it go, on average.
+
+        Measured now and then while the consumer has a batch in hand, not while it waits for one. Workers,
+        which have locks of their own, measure nothing.
+        """
         return self.seconds["lock"] / self.counts["locks"] if self.counts["locks"] else 0.0
 
     @property

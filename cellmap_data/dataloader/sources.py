@@ -59,11 +59,12 @@ class LocalSource:
     def get(self, number: int) -> Delivery:
         """Announce what comes next, then read the batch of that number."""
         ready = sum(plan.is_read for _, plan, _ in self._plans)
-        self._announce(number)
-        while self._plans[0][0] < number:
-            self._plans.popleft()
-        _, planned, provider = self._plans.popleft()
-        batch = self._reader.read(self._view, planned)
+        with self._view.awaited():
+            self._announce(number)
+            while self._plans[0][0] < number:
+                self._plans.popleft()
+            _, planned, provider = self._plans.popleft()
+            batch = self._reader.read(self._view, planned)
         arena = planned.memory.arena
         if provider is not None:
             provider.expect(arena.needed)

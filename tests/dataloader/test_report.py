@@ -178,6 +178,45 @@ def test_if_it_is_reading_one_change_is_named(counts, advice, workers, words):
     assert all(word in report.bottleneck for word in words), report.bottleneck
 
 
+@pytest.mark.parametrize(
+    ("seconds", "lock", "busy"),
+    [
+        ({"wait": 0.349, "step": 0.961, "step_cpu": 0.836, "read": 2.21}, 6.9e-3, True),
+        ({"wait": 0.581, "step": 1.866, "step_cpu": 1.629, "read": 4.84}, 1.5e-3, True),
+        ({"wait": 0.484, "step": 2.288, "step_cpu": 1.668, "read": 2.19}, 0.9e-3, False),
+        ({"wait": 0.397, "step": 2.148, "step_cpu": 1.636, "read": 2.01}, 0.5e-3, False),
+        ({"wait": 0.215, "step": 0.825, "step_cpu": 0.016, "read": 0.81}, 0.1e-3, False),
+    ],
+    ids=["python, 10 ms", "python, 20 ms", "torch", "numpy", "sleep"],
+)
+def test_a_consumer_busy_in_python_is_told_from_others(seconds, lock, busy):
+    """By figures as they were measured: of what works outside Python's lock, threads notice little."""
+    report = Report(0, batches=80)
+    report.seconds |= {**seconds, "lock": 8 * lock}
+    report.counts |= {"locks": 8}
+    assert ("Python code of the consumer" in report.bottleneck) is busy, report.bottleneck
+
+
+class ManyCalls(Toy):
+    """Reads in many short calls, after each of which Python's lock is wanted again."""
+
+    def before(self, index):
+        for _ in range(40):
+            time.sleep(1e-3)
+
+
+def test_a_loop_that_is_busy_in_python_is_told_so():
+    """However often it waits: what counts is how long threads wait for it while it has a batch in hand."""
+    with EnhancedCellMapDataLoader(ManyCalls(30), device="cpu") as loader:
+        for _ in loader:
+            end = time.thread_time() + 0.05
+            while time.thread_time() < end:
+                pass
+        report = loader.report()
+    assert report.counts["locks"] > 0
+    assert "Python code of the consumer" in report.bottleneck, report.bottleneck
+
+
 def test_the_plain_loader_reports_too():
     """Without plugins there is no table of them."""
     loader = CellMapDataLoader(Toy(4), batch_size=2)

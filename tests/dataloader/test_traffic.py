@@ -102,7 +102,8 @@ def test_batches_that_wait_for_the_consumer_are_counted(options):
             time.sleep(0.02)
         report = loader.report()
     assert report.queue_depth > 0.5
-    assert 0 < report.lock_delay < report.seconds["step"]
+    assert report.lock_delay < report.seconds["step"]
+    assert (report.lock_delay > 0) == (report.num_workers == 0)  # the lock of a worker is not the consumer's
     with CellMapDataLoader(Slow(8), batch_size=2) as loader:
         list(loader)
         assert loader.report().queue_depth == 0
