@@ -8,6 +8,7 @@ from typing import Any, Self, SupportsIndex, TypeAlias
 import torch
 from torch.utils.data import Subset
 
+from cellmap_data.config import whole_number
 from cellmap_data.dataset import (
     Allocate,
     CellMapDataset,
@@ -87,7 +88,7 @@ class CellMapSubset(Subset[Sample]):
 
     def _inside(self, index: SupportsIndex) -> int:
         """The position in the dataset; it keeps the draw that the index brings."""
-        inside = int(self.indices[position(index, len(self))])
+        inside = whole_number(self.indices[position(index, len(self))])
         return index.at(inside) if isinstance(index, SampleIndex) else inside
 
     @property

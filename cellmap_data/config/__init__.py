@@ -3,6 +3,7 @@
 from cellmap_data.config.arrays import ArraySpec, parse_arrays
 from cellmap_data.config.axes import AXES, axes_of, in_zyx
 from cellmap_data.config.faults import list_faults, raise_faults, raise_together
+from cellmap_data.config.numbers import as_range, check_finite, check_place, named, whole_number
 from cellmap_data.config.pad import Pad
 from cellmap_data.config.targets import TargetPath
 
@@ -11,10 +12,15 @@ __all__ = [
     "ArraySpec",
     "Pad",
     "TargetPath",
+    "as_range",
     "axes_of",
+    "check_finite",
+    "check_place",
     "in_zyx",
     "list_faults",
+    "named",
     "parse_arrays",
     "raise_faults",
     "raise_together",
+    "whole_number",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Self, SupportsIndex, overload
 
+import torch
+
+from cellmap_data.config import whole_number
 from cellmap_data.errors import ConfigurationError, message
 
 
@@ -19,13 +21,13 @@ def position(index: SupportsIndex, size: int) -> int:
     ------
     IndexError
         If there is no such position.
+    TypeError
+        If it is no whole number.
     """
-    i = operator.index(index)
+    i = whole_number(index)
     if not -size <= i < size:
-        raise IndexError(
-            message("There is no such position.", expected=f"-{size} <= index < {size}", got=int(i))
-        )
-    return int(i) + size if i < 0 else int(i)
+        raise IndexError(message("There is no such position.", expected=f"-{size} <= index < {size}", got=i))
+    return i + size if i < 0 else i
 
 
 _LOOKED_AT = 1024
@@ -36,7 +38,7 @@ def sizes_within(indices: Sequence[int], sizes: Sequence[int]) -> list[int]:
 
     Parameters
     ----------
-    indices : sequence of int
+    indices : sequence, array or tensor of int
         In ascending order. Of lazy sequences only those are computed that it takes to find the borders.
     sizes : sequence of int
         The lengths of the ranges.
@@ -45,10 +47,14 @@ def sizes_within(indices: Sequence[int], sizes: Sequence[int]) -> list[int]:
     ------
     ConfigurationError
         If the indices do not ascend.
+    TypeError
+        If they are no whole numbers.
     """
     count = len(indices)
     step = 1 if isinstance(indices, list | tuple) else max(1, count // _LOOKED_AT)
-    seen = [int(indices[i]) for i in range(0, count, step)]
+    if isinstance(indices, torch.Tensor):
+        indices = indices.cpu().numpy()  # bisecting takes no tensor for a sequence
+    seen = [whole_number(indices[i]) for i in range(0, count, step)]
     if seen != sorted(seen) or (seen and seen[0] < 0):
         raise ConfigurationError(
             message(

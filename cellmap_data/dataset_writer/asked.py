@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from cellmap_data.config import ArraySpec, TargetPath, parse_arrays, raise_faults
+from cellmap_data.config import ArraySpec, TargetPath, as_range, parse_arrays, raise_faults
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial import AXES
@@ -169,10 +169,11 @@ def _ranges(array: str, bounds: Mapping[str, Sequence[float]] | None, faults: li
     ranges = []
     for axis in AXES:
         given = (bounds or {}).get(axis)
-        if given is not None and (len(given) != 2 or not given[0] < given[1]):
+        found = None if given is None else as_range(given)
+        if given is not None and found is None:
             faults.append(
-                f"target_bounds[{array!r}][{axis!r}]: expected (lo, hi) in nm, lo < hi, got {given!r}"
+                f"target_bounds[{array!r}][{axis!r}]: expected (lo, hi) in nm, finite, lo < hi, "
+                f"or nothing for all of raw, got {given!r}"
             )
-            given = None
-        ranges.append(None if given is None else (float(given[0]), float(given[1])))
+        ranges.append(found)
     return tuple(ranges)

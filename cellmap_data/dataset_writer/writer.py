@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
@@ -23,6 +22,7 @@ from cellmap_data.dataset_writer.predicting import Prediction, predict
 from cellmap_data.dataset_writer.stores import Stores, WriteOptions, Written
 from cellmap_data.dataset_writer.tile_dataset import TileDataset
 from cellmap_data.dataset_writer.values import Given, cut, given_values
+from cellmap_data.errors import message
 from cellmap_data.image import ValueCallable
 from cellmap_data.image_writer import ImageWriter
 from cellmap_data.spatial import AXES
@@ -191,8 +191,8 @@ class CellMapDatasetWriter(TileDataset):
 
         Raises
         ------
-        IndexError
-            If a position does not exist.
+        IndexError, TypeError
+            If a position does not exist, or is no whole number.
         ConfigurationError
             If names or shapes do not fit, or the stored type does not have the values.
         StoreError
@@ -365,8 +365,17 @@ class CellMapDatasetWriter(TileDataset):
                 yield output, name, boxes[output], cut(values[row], boxes[output], firsts[output])
 
 
-def _indices(idx: Indices) -> list[int]:
+def _indices(idx: Indices) -> list[SupportsIndex]:
     """The positions as a list; one alone is a list of one."""
     if isinstance(idx, torch.Tensor | np.ndarray):
-        return [int(i) for i in idx.reshape(-1).tolist()]
-    return [operator.index(i) for i in idx] if isinstance(idx, Sequence) else [operator.index(idx)]
+        if idx.dtype in (torch.bool, np.bool_):
+            raise TypeError(
+                message(
+                    "A position is a whole number.",
+                    expected='ints, as in batch["idx"]',
+                    got=f"{type(idx).__name__} of bool",
+                    hint="mask.nonzero() has the positions where a mask is True",
+                )
+            )
+        return list(idx.reshape(-1).tolist())
+    return list(idx) if isinstance(idx, Sequence) and not isinstance(idx, str) else [idx]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from cellmap_data.config import Pad, axes_of, in_zyx, parse_arrays
+from cellmap_data.config import Pad, axes_of, check_finite, check_place, in_zyx, parse_arrays, whole_number
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image.boxes import box_by_axis
 from cellmap_data.image.counting import Labels, count_labels
@@ -202,17 +202,15 @@ class CellMapImage:
 
     def get_center(self, idx: int) -> dict[str, float]:
         """The centre of a position, ``{axis: nm}``; IndexError where there is none."""
-        return dict(zip(AXES, self.grid.centre(int(idx)), strict=True))
+        return dict(zip(AXES, self.grid.centre(whole_number(idx)), strict=True))
 
     def _place(self, center: Mapping[str, float]) -> Vec:
         """A place in z, y, x order; an axis that is not stored needs no coordinate."""
         stored = [AXES[axis] for axis in self.stored.axes.order if axis is not None]
-        if not set(stored) <= set(center):
-            raise ConfigurationError(
-                message("A place has a coordinate along each axis.", expected=stored, got=dict(center))
-            )
-        z, y, x = (float(center.get(axis, 0.0)) for axis in AXES)
-        return z, y, x
+        check_place(center, stored)
+        place = {axis: float(center.get(axis, 0.0)) for axis in AXES}
+        check_finite(place)
+        return place["z"], place["y"], place["x"]
 
     def _as_asked(self, values: torch.Tensor) -> torch.Tensor:
         """A patch with the axes of ``axis_order``; what a transform gave another shape stays as it is."""

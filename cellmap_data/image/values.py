@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from cellmap_data.config import named
 from cellmap_data.errors import ConfigurationError, message
 
 ValueCallable: TypeAlias = Callable[..., Any]
@@ -19,10 +20,12 @@ def in_a_row(transforms: ValueCallable | Sequence[ValueCallable] | None) -> tupl
     ConfigurationError
         If something cannot be called.
     """
-    row = (transforms,) if callable(transforms) else tuple(transforms or ())
+    row: tuple[Any, ...] = (transforms,)
+    if transforms is None or (isinstance(transforms, Iterable) and not callable(transforms)):
+        row = tuple(transforms or ())
     for step in row:
         if not callable(step):
             raise ConfigurationError(
-                message("A value transform is a callable from tensor to tensor.", got=repr(step))
+                message("A value transform is a callable from tensor to tensor.", got=named(step))
             )
     return row

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cellmap_data.config import as_range, check_finite, raise_faults
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.conversion import Conversion, check_conversion, converted
 from cellmap_data.image_writer.group import OutputGroup
@@ -83,9 +84,12 @@ def _lattice(
 ) -> Lattice:
     voxel = axes.vec(axes.by_axis("A voxel size", scale), _ABSENT)
     edges = axes.by_axis("A bounding box", bounding_box)
-    los, his = ({axis: edge[side] for axis, edge in edges.items()} for side in (0, 1))
-    box = Box(axes.vec(los, 0.0), axes.vec(his, _ABSENT))
-    through = None if origin is None else axes.vec(axes.by_axis("An origin", origin), 0.0)
+    box = _box(axes, edges)
+    through = None
+    if origin is not None:
+        places = axes.by_axis("An origin", origin)
+        check_finite(places, "An origin is a place in nm.")
+        through = axes.vec(places, 0.0)
     lattice = Lattice.inside(box, voxel, through)
     if 0 in lattice.shape:
         raise ConfigurationError(
@@ -94,6 +98,19 @@ def _lattice(
             )
         )
     return lattice
+
+
+def _box(axes: AxisOrder, edges: Mapping[str, Any]) -> Box:
+    """The space to write; ConfigurationError, listing every axis, where it is none."""
+    ranges = {axis: as_range(edge) for axis, edge in edges.items()}
+    faults = [
+        f"bounding_box[{axis!r}]: expected (lo, hi) in nm, finite, lo < hi, got {edges[axis]!r}"
+        for axis, found in ranges.items()
+        if found is None
+    ]
+    raise_faults(ConfigurationError, "There is no voxel to write.", faults)
+    los, his = ({axis: found[side] for axis, found in ranges.items() if found} for side in (0, 1))
+    return Box(axes.vec(los, 0.0), axes.vec(his, _ABSENT))
 
 
 def _count(channels: int | Sequence[str] | None) -> int | None:

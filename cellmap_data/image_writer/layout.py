@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,8 @@ class AxisOrder:
         """
         if isinstance(values, Mapping):
             given = dict(values)
+        elif not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
+            given = {}
         else:
             missing = [absent] * (len(self.axes) - len(values)) if absent is not None else []
             given = dict(zip(self.axes, [*missing, *values], strict=False))
@@ -196,7 +199,7 @@ class AxisOrder:
             not isinstance(values, Mapping) and len(values) > len(self.axes)
         ):
             raise ConfigurationError(
-                message(f"{what} has a value for each axis.", expected=f"{self.axes}", got=values)
+                message(f"{what} has a value for each axis.", expected=", ".join(self.axes), got=values)
             )
         return {axis: given[axis] for axis in self.axes}
 
@@ -207,7 +210,12 @@ class AxisOrder:
 
     def shape(self, values: Mapping[str, Any]) -> Shape:
         """Numbers of voxels in z, y, x order; one along an axis that is not stored."""
-        z, y, x = (int(values.get(axis, 1)) for axis in AXES)
+        wanted = [values.get(axis, 1) for axis in AXES]
+        if not all(isinstance(n, Real | np.integer) and float(n).is_integer() for n in wanted):
+            raise ConfigurationError(
+                message("Blocks and chunks are of whole voxels.", expected="whole numbers", got=dict(values))
+            )
+        z, y, x = map(int, wanted)
         return z, y, x
 
     def turned_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

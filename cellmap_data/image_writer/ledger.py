@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from cellmap_data.config import whole_number
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.claim import Claim
 from cellmap_data.image_writer.numbers import Numbers, runs
@@ -125,7 +126,8 @@ class Ledger:
             If the store does not take the record. None of the blocks counts as done then, and the ledger
             can be used on.
         """
-        wanted = {int(number) for number in (numbers if isinstance(numbers, Iterable) else [numbers])}
+        given = numbers if isinstance(numbers, Iterable) else [numbers]
+        wanted = {whole_number(number, "A block has a whole number.") for number in given}
         if min(wanted, default=0) < 0:
             raise ConfigurationError(message("Blocks are numbered from 0.", expected=">= 0", got=min(wanted)))
         with self._lock:

@@ -8,15 +8,27 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cellmap_data.config import named
 from cellmap_data.errors import ConfigurationError, message
 
 
 def as_array(values: Any) -> npt.NDArray[Any]:
-    """A tensor on any device, or anything numpy takes, as an array; bfloat16 as float32."""
+    """A tensor on any device, or anything numpy takes, as an array; bfloat16 as float32.
+
+    Raises
+    ------
+    ConfigurationError
+        If it holds anything but real numbers.
+    """
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
-        return (values.float() if values.dtype is torch.bfloat16 else values).numpy()  # type: ignore[no-any-return]
-    return np.asarray(values)
+        values = (values.float() if values.dtype is torch.bfloat16 else values).numpy()
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ConfigurationError(
+            message("Values are real numbers.", expected="bool, integers or floats", got=named(values))
+        )
+    return array
 
 
 def fitted(values: npt.NDArray[Any], whole: tuple[int, ...], clipped: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cellmap_data.config import check_finite, check_place
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.arguments import parse_output
 from cellmap_data.image_writer.conversion import Conversion, converted
@@ -341,9 +342,7 @@ class ImageWriter:
 
     def _boxes(self, center: Mapping[str, Any]) -> tuple[list[VoxelBox], bool]:
         """The boxes of the patches around one place or several, and which of the two."""
-        if not set(self._axes.axes) <= set(center):
-            rule = "A place has a coordinate along each axis."
-            raise ConfigurationError(message(rule, expected=list(self._axes.axes), got=dict(center)))
+        check_place(center, self._axes.axes)
         columns = [np.asarray(as_array(center[axis]), float) for axis in self._axes.axes]
         batched = any(column.ndim for column in columns)
         if len({column.shape for column in columns}) > 1 or columns[0].ndim > 1:
@@ -357,6 +356,7 @@ class ImageWriter:
         return [self._box(dict(zip(self._axes.axes, place, strict=True))) for place in places], batched
 
     def _box(self, center: Mapping[str, float]) -> VoxelBox:
+        check_finite(center)
         lattice, block = self.lattice, self.layout.block
         z, y, x = (
             first_voxel(center[axis], t, s, n) if axis in center else 0

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Subset
 
 from cellmap_data import CellMapDataset, CellMapDatasetWriter, CellMapImage
+from cellmap_data.errors import ConfigurationError
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.testing import ramp, write_volume
 
@@ -146,6 +147,45 @@ def test_positions_are_those_of_a_dataset(raw, tmp_path) -> None:
     assert [int(writer[i]["idx"]) for i in (0, 5)] == [int(writer.blocks[i]["idx"]) for i in (0, 5)] == [0, 5]
     with pytest.raises(IndexError):
         writer[len(writer)]
+
+
+@pytest.mark.parametrize(
+    "idx", [1.5, [1.0], np.array([1.7]), torch.tensor([1.7]), torch.tensor([True]), "1", {1}], ids=repr
+)
+def test_only_whole_numbers_are_positions_to_write(idx, raw, tmp_path) -> None:
+    """Floats are not cut off, and a mask is not taken for positions 0 and 1."""
+    writer = make(raw, tmp_path)
+    with pytest.raises(TypeError, match="whole number"):
+        writer[idx] = 1
+    assert len(writer.writer_indices) == len(writer)
+
+
+@pytest.mark.parametrize(
+    "bounds", [(float("nan"), 200), (100, float("inf")), (200, 100), 200, ("a", "b")], ids=repr
+)
+def test_bounds_are_finite_and_ascend(bounds, raw, tmp_path) -> None:
+    """Else the array and the axis are named, and nothing is made."""
+    with pytest.raises(ConfigurationError, match=r"target_bounds\['output'\]\['y'\]: expected \(lo, hi\)"):
+        make(raw, tmp_path, target_bounds={"output": {"y": bounds}})
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        (None, {}, "model is called"),
+        (torch.nn.Identity, {}, "model is called"),
+        (abs, {"batch_size": 1.5}, "counted"),
+        (abs, {"retries": -1}, "counted"),
+        (abs, {"executor": "dask"}, "executor hands out"),
+        (abs, {"device": "gpu"}, "no device"),
+        (abs, {"share": 1}, "share is one of n"),
+    ],
+    ids=["nothing", "class", "half a tile", "retries", "executor", "device", "share"],
+)
+def test_what_cannot_predict_is_told_before_anything_is_read(model, options, words, raw, tmp_path) -> None:
+    """And not as the failure of a region."""
+    with pytest.raises(ConfigurationError, match=words):
+        make(raw, tmp_path).predict(model, **options)
 
 
 def test_tiles_of_a_size_of_ones_own(raw, tmp_path) -> None:

@@ -1,8 +1,10 @@
 """Lazy lists of indices."""
 
+import numpy as np
 import pytest
+import torch
 
-from cellmap_data.dataset import JoinedIndices
+from cellmap_data.dataset import JoinedIndices, sizes_within
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,11 @@ def test_rising_numbers_are_stored_by_their_runs_and_read_as_a_list(numbers, run
     assert [indices[i] for i in range(min(len(numbers), 10))] == list(numbers[:10])
     with pytest.raises(IndexError):
         indices[len(numbers)]
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor], ids=["list", "array", "tensor"])
+def test_indices_are_counted_by_range_whatever_holds_them(kind):
+    """How many of them fall into each of some ranges; floats are no indices."""
+    assert sizes_within(kind([0, 3, 5]), [3, 1, 4]) == [1, 1, 1]
+    with pytest.raises(TypeError, match="whole number"):
+        sizes_within(kind([0.0, 3.0]), [3, 1])

@@ -68,6 +68,15 @@ def test_an_image_tells_where_it_is(path) -> None:
     )
     with pytest.raises(IndexError):
         image.get_center(37 * 43 * 57)
+    with pytest.raises(TypeError, match="whole number"):
+        image.get_center(1.5)
+
+
+@pytest.mark.parametrize("place", [{"z": float("nan"), "y": 0, "x": 0}, {"z": 0, "y": 0}, 5], ids=repr)
+def test_what_is_no_place_is_refused(place, path) -> None:
+    """Before anything is read."""
+    with pytest.raises(ConfigurationError, match="coordinate"):
+        CellMapImage(path, "raw", (16, 8, 8), (4, 6, 8))[place]
 
 
 @pytest.mark.parametrize("value", [float("nan"), -1.0])

@@ -33,6 +33,8 @@ def test_what_is_added_is_there_for_good(tmp_path) -> None:
         ledger.add([4, 2, 3])
         ledger.add(np.int64(7))
         ledger.add([])
+        with pytest.raises(TypeError, match="whole number"):
+            ledger.add(5.0)
         assert (len(ledger), 3 in ledger, 5 in ledger) == (4, True, False)
     again = Ledger.open(str(tmp_path), JOB, resume=True)
     assert list(again.remaining(9)) == [0, 1, 5, 6, 8]

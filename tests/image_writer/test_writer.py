@@ -297,6 +297,12 @@ WRONG = {
     "empty box": ({"box": dict.fromkeys("zyx", (8, 8))}, "no voxel"),
     "box without an axis": ({"box": {"y": (0, 8), "x": (0, 8)}}, "value for each axis"),
     "block of too many axes": ({"block": (8, 8, 8, 8)}, "value for each axis"),
+    "box with NaN": ({"box": {**dict.fromkeys("zyx", (0, 8)), "z": (float("nan"), 8)}}, r"\['z'\].*finite"),
+    "endless box": ({"box": {**dict.fromkeys("zyx", (0, 8)), "y": (0, float("inf"))}}, r"\['y'\].*finite"),
+    "box of numbers": ({"box": dict.fromkeys("zyx", 8)}, r"expected \(lo, hi\) in nm"),
+    "no box": ({"box": None}, "value for each axis"),
+    "origin": ({"origin": (float("nan"), 0, 0)}, "origin is a place"),
+    "half a voxel": ({"block": (8, 8, 7.5)}, "whole voxels"),
     "both": ({"overwrite": True, "resume": True}, "gone on with or removed"),
 }
 
@@ -318,8 +324,23 @@ def test_arguments_that_cannot_be_right(options, words, tmp_path) -> None:
         (dict.fromkeys("zyx", 28), 1.0, "shape"),
         ({axis: [28, 92] for axis in "zyx"}, np.ones((3, 8, 8, 8)), "patch for each place"),
         ({axis: [28, 92] for axis in "zyx"}, np.ones((1, 8, 8, 8)), "patch for each place"),
+        (dict.fromkeys("zyx", float("nan")), np.ones((8, 8, 8)), "finite number of nm"),
+        (28, np.ones((8, 8, 8)), "coordinate along each axis"),
+        (dict.fromkeys("zyx", 28), None, "real numbers"),
+        (dict.fromkeys("zyx", 28), np.ones((8, 8, 8), complex), "real numbers"),
     ],
-    ids=["axis missing", "uneven batch", "wrong shape", "one number", "too many", "too few"],
+    ids=[
+        "axis missing",
+        "uneven batch",
+        "wrong shape",
+        "one number",
+        "too many",
+        "too few",
+        "nowhere",
+        "no place",
+        "nothing",
+        "complex",
+    ],
 )
 def test_patches_that_do_not_fit(centre, values, words, tmp_path) -> None:
     """A place without a coordinate and a patch of another shape are refused."""
