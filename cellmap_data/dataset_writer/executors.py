@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from cellmap_data.config import raise_faults
-from cellmap_data.errors import PredictionError
+from cellmap_data.errors import PredictionError, message
 
 
 class Future(Protocol):
@@ -64,7 +64,8 @@ class Foreman:
         Raises
         ------
         PredictionError
-            If regions failed too often, naming them, after all that had been begun came to an end.
+            If regions failed too often, naming them, after all that had been begun came to an end; or if the
+            executor takes no more.
         """
         waiting, again = iter(regions), list[int]()
         under_way: dict[int, Future] = {}
@@ -72,7 +73,7 @@ class Foreman:
         try:
             while True:
                 for region in self._next(again, waiting, self._at_once - len(under_way)):
-                    under_way[region] = future = self._submit(region)
+                    under_way[region] = future = self._hand_out(region)
                     future.add_done_callback(partial(_come_back, back, region))
                 if not under_way:
                     break
@@ -88,6 +89,23 @@ class Foreman:
             for future in under_way.values():
                 future.cancel()
         self.check()
+
+    def _hand_out(self, region: int) -> Future:
+        """Work on a region; PredictionError where the executor does not take it, as a pool that is broken."""
+        try:
+            return self._submit(region)
+        except Exception as error:
+            again = ", which had failed before" if self._attempts[region] else ""
+            raise PredictionError(
+                message(
+                    "An executor does not take work.",
+                    place=f"region {region}{again}",
+                    expected="an executor that is neither broken nor shut down",
+                    got=f"{type(error).__name__}: {error}",
+                    hint="what came back without an error is written; resume=True goes on with the rest, "
+                    "with a new executor; a pool of processes is to start them by 'forkserver' or 'spawn'",
+                )
+            ) from error
 
     def failed(self, region: int, error: BaseException) -> bool:
         """Take note of a failure; whether the region may be tried again."""

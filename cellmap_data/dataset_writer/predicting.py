@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from cellmap_data.dataset_writer.division import PredictOptions, divide, turns_o
 from cellmap_data.dataset_writer.executors import Executor, Foreman
 from cellmap_data.dataset_writer.job import Job, run_regions
 from cellmap_data.dataset_writer.weights import check_blend
+from cellmap_data.device import DeviceManager
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.progress import Bar
 from cellmap_data.spatial import Shape
@@ -58,7 +60,7 @@ class Prediction:
 
 def predict(writer: CellMapDatasetWriter, model: Any, options: PredictOptions) -> Prediction:
     """See :meth:`CellMapDatasetWriter.predict`."""
-    _check_counts(options)
+    _check(model, options)
     turns = turns_of(options.planes)
     work = divide(writer, turns, options)
     device = options.device or writer.device or _device_of(model)
@@ -136,9 +138,24 @@ class _Progress:
         self.advance(self._known - known)
 
 
-def _check_counts(options: PredictOptions) -> None:
-    """ConfigurationError for numbers of tiles, regions or retries that there cannot be."""
-    if options.batch_size < 1 or (options.at_once is not None and options.at_once < 1) or options.retries < 0:
+def _check(model: Any, options: PredictOptions) -> None:
+    """ConfigurationError for what cannot predict, and for numbers that count nothing."""
+    if not callable(model) or isinstance(model, type):
+        raise ConfigurationError(
+            message("A model is called with a batch.", expected="a torch module, a function", got=repr(model))
+        )
+    if options.executor is not None and not hasattr(options.executor, "submit"):
+        raise ConfigurationError(
+            message(
+                "An executor hands out calls.",
+                expected="an object with submit(work, *arguments), as of concurrent.futures",
+                got=repr(options.executor),
+            )
+        )
+    DeviceManager(options.device)  # refuses what is none
+    at_once = 1 if options.at_once is None else options.at_once
+    counts = [(options.batch_size, 1), (at_once, 1), (options.retries, 0)]
+    if not all(isinstance(count, Integral) and count >= least for count, least in counts):
         raise ConfigurationError(
             message(
                 "Tiles, regions and retries are counted.",
@@ -150,10 +167,9 @@ def _check_counts(options: PredictOptions) -> None:
 
 def _checked(share: tuple[int, int]) -> tuple[int, int]:
     """A share of the work; ConfigurationError if it is none."""
-    mine, of = share
-    if not 0 <= mine < of:
+    if isinstance(share, int) or len(share) != 2 or not 0 <= share[0] < share[1]:
         raise ConfigurationError(message("A share is one of n.", expected="(i, n), 0 <= i < n", got=share))
-    return mine, of
+    return share
 
 
 def _device_of(model: Any) -> torch.device | None:

@@ -71,6 +71,19 @@ def test_what_fails_is_tried_again_within_limits() -> None:
     assert len(unlucky.done) < 20
 
 
+def test_a_pool_that_is_broken_is_an_error_of_the_prediction() -> None:
+    """As is one that was shut down: what it says is told, with what to do; nothing of it comes out raw."""
+    pool = ThreadPoolExecutor(1, initializer=int, initargs=("no number",))
+    foreman = Foreman(lambda region: pool.submit(print, region), 2, 2, lambda: None)
+    with pytest.raises(PredictionError, match=r"(?s)does not take work.*BrokenThreadPool.*resume=True"):
+        foreman.run(range(3))
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(PredictionError, match=r"(?s)does not take work.*shutdown.*resume=True") as caught:
+        foreman.run(range(3))
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
 def predict_share(raw: str, out: str, number: int) -> int:
     """What one of three jobs does."""
     writer = CellMapDatasetWriter(raw, out, ["nuc"], {"raw": CUBE}, {"output": CUBE}, run_id="one run")
