@@ -262,7 +262,7 @@ def _listed(plugins: str | Mapping[str, Any] | Iterable[Any] | None, enabled: bo
 
 def _check_cuda(device: str | torch.device | None) -> None:
     """Say at once what would otherwise fail with the first batch, in whichever plugin comes first."""
-    if device is not None and torch.device(device).type == "cuda" and not torch.cuda.device_count():
+    if device is not None and DeviceManager(device).device.type == "cuda" and not torch.cuda.device_count():
         raise ConfigurationError(
             message(
                 "batches cannot be moved to a CUDA device",

@@ -16,6 +16,7 @@
     │       └── SampleSkippedError                 ... and another sample may come in place of this one
     └── LoaderError (RuntimeError)
         ├── SampleError                     reading one sample failed; the message names it
+        ├── PositionError (IndexError)      ... because there is none at that position
         ├── SampleMismatchError (ValueError)  the samples of one batch do not fit together
         ├── ExhaustedError (LookupError)    everything that was asked for has been handed over
         ├── ReadTimeoutError (TimeoutError) what was waited for did not come in time
@@ -53,6 +54,7 @@ __all__ = [
     "OutputExistsError",
     "PluginError",
     "PluginRegistrationError",
+    "PositionError",
     "PredictionError",
     "ReadTimeoutError",
     "SampleError",
@@ -83,15 +85,19 @@ def message(
 ) -> str:
     """Lay out an error message: the rule first, then one line for each part that is given.
 
-    A part that begins with a line break is a list, and stands below its label.
+    A part that begins with a line break is a list, and stands below its label; further lines of any other,
+    as of an error that is quoted, stand further in.
     """
     parts = {"sample": sample, "crop": crop, "where": place, "expected": expected, "got": got, "next": hint}
     given = {label: str(part) for label, part in parts.items() if str(part)}
-    lines = [
-        f"  {label}:{part}" if part.startswith("\n") else f"  {label + ':':<9} {part}"
-        for label, part in given.items()
-    ]
+    lines = [_line(label, part) for label, part in given.items()]
     return "\n".join([rule, *lines])
+
+
+def _line(label: str, part: str) -> str:
+    if part.startswith("\n"):
+        return f"  {label}:{part}"
+    return f"  {label + ':':<9} " + part.replace("\n", "\n    ")
 
 
 class CellMapDataError(Exception):
@@ -198,6 +204,10 @@ class LoaderError(CellMapDataError, RuntimeError):
 
 class SampleError(LoaderError):
     """Reading one sample failed; the message names the sample."""
+
+
+class PositionError(LoaderError, IndexError):
+    """There is no sample at a position that a sampler or a program names: reading it raised an IndexError."""
 
 
 class SampleMismatchError(LoaderError, ValueError):

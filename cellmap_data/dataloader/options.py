@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from multiprocessing.context import BaseContext
+from numbers import Integral
 from typing import Any
 
 import torch
 
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.config import raise_faults
+from cellmap_data.errors import ConfigurationError
 
 _FOR_WORKERS = (
     "persistent_workers",
@@ -60,21 +62,19 @@ class TorchOptions:
         faults = [
             f"{name!r} is not known{_nearest(name, [*known, *others])}" for name in given if name not in known
         ]
-        if num_workers < 0:
-            faults.append(f"num_workers is {num_workers}")
-        counts = {"batch_size": batch_size, "iterations_per_epoch": iterations_per_epoch}
-        faults += [f"{name} is {count}" for name, count in counts.items() if count is not None and count < 1]
+        counts = {"num_workers": num_workers, "batch_size": batch_size}
+        counts["iterations_per_epoch"] = iterations_per_epoch
+        for name, count in counts.items():
+            least = 0 if name == "num_workers" else 1
+            if count is not None and not (isinstance(count, Integral) and count >= least):
+                faults.append(f"{name} is {count!r}, expected a whole number from {least} on")
         if batch_size is None and given.get("batch_sampler") is None:
             faults.append("batch_size is None, but samples are always given in batches")
         if num_workers == 0:
             needing = ("persistent_workers", "prefetch_factor", "multiprocessing_context")
             faults += [f"{name!r} needs num_workers > 0" for name in needing if given.get(name)]
-        if faults:
-            raise ConfigurationError(
-                message(
-                    "a loader cannot use these arguments", got="; ".join(faults), expected=", ".join(known)
-                )
-            )
+        hint = "of torch's there are " + ", ".join(known) if set(given) - set(known) else ""
+        raise_faults(ConfigurationError, "a loader cannot use these arguments", faults, hint=hint)
         return cls(**given)
 
     def for_workers(self, num_workers: int) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.leaves import place_of, places_of, read_samples
 from cellmap_data.dataloader.profiling import lock_delay, profiled
 from cellmap_data.dataloader.relay import HookRelay
-from cellmap_data.errors import CellMapDataError, HookError, SampleError, SampleSkippedError, message
+from cellmap_data.errors import (
+    CellMapDataError,
+    HookError,
+    PositionError,
+    SampleError,
+    SampleSkippedError,
+    message,
+)
 from cellmap_data.sampler import SampleIndex, Stream, generator_for, replacement
 from cellmap_data.timing import recording
 
@@ -201,13 +208,14 @@ class FinishedSamples:
     def _read(self, indices: Sequence[int], allocate: Allocate) -> Sequence[Any]:
         try:
             return read_samples(self._dataset, indices, allocate)
-        except (CellMapDataError, IndexError):
-            raise  # an IndexError ends a loop over the dataset, so it must stay one
+        except CellMapDataError:
+            raise
         except Exception as error:
-            raise SampleError(
+            there = not isinstance(error, IndexError)  # which ends a loop over the dataset, so it stays one
+            raise (SampleError if there else PositionError)(
                 message(
                     "a sample could not be read",
-                    crop=places_of(self._dataset, indices),
+                    crop=places_of(self._dataset, indices) if there else "",
                     place=f"{type(self._dataset).__name__}, one of the indices {list(map(int, indices))}",
                     got=f"{type(error).__name__}: {error}",
                 )

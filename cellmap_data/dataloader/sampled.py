@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
+from cellmap_data.config import whole_number
 from cellmap_data.dataloader.schedule import Ticket, chunked
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler import Draw, Point, SampleIndex
@@ -72,11 +73,14 @@ class SamplerSchedule:
         k = itertools.count()
         items = iter(self.source) if self.count is None else _again_and_again(self.source)
         batches: Iterator[Ticket]
+
+        def drawn(index: Any) -> SampleIndex:
+            return SampleIndex(whole_number(index), Draw(seed, begin.epoch, next(k)))
+
         if self.batched:
-            batches = ([SampleIndex(i, Draw(seed, begin.epoch, next(k))) for i in batch] for batch in items)
+            batches = ([drawn(index) for index in batch] for batch in items)
         else:
-            indices = (SampleIndex(i, Draw(seed, begin.epoch, next(k))) for i in items)
-            batches = chunked(indices, self.batch_size)
+            batches = chunked(map(drawn, items), self.batch_size)
         batches = itertools.islice(batches, self.count)
         _pass_over(batches, begin)
         for batch in batches:

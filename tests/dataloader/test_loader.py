@@ -17,7 +17,8 @@ from torch.utils.data import (
 )
 
 from cellmap_data.dataloader import CellMapDataLoader
-from cellmap_data.errors import ConfigurationError, SampleError, StaleIteratorError
+from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
+from cellmap_data.errors import ConfigurationError, PositionError, SampleError, StaleIteratorError
 from tests.toy import EXECUTORS, Broken, Plain, Toy, executor_id, is_right, seeded
 
 WAYS = {
@@ -202,6 +203,23 @@ class Stream(IterableDataset):
         return iter(())
 
 
+@pytest.mark.parametrize("kind", [CellMapDataLoader, EnhancedCellMapDataLoader])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_position_that_is_not_there_is_an_index_error(kind, workers):
+    """Whoever names it, and whatever reads: it is no fault of a plugin that passes it on."""
+    with kind(Toy(4), sampler=[1, 4], num_workers=workers, device="cpu") as loader:
+        with pytest.raises(PositionError, match=r"(?s)could not be read.*indices \[4\].*outside 0\.\.3"):
+            list(loader)
+        with pytest.raises(IndexError, match="outside"):
+            loader[4]
+
+
+def test_a_sampler_yields_whole_numbers():
+    """Floats are not rounded."""
+    with pytest.raises(TypeError, match="whole number"):
+        list(CellMapDataLoader(Toy(4), sampler=[1.5]))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -210,6 +228,8 @@ class Stream(IterableDataset):
         ({"dataset": Toy(), "prefetch_factor": 2}, "needs num_workers > 0"),
         ({"dataset": Toy(), "weighted_sampler": True}, "get_weighted_sampler"),
         ({"dataset": Toy(), "batch_size": 0}, "batch_size is 0"),
+        ({"dataset": Toy(), "batch_size": 2.0}, "batch_size is 2.0, expected a whole number from 1 on"),
+        ({"dataset": Toy(), "num_workers": -1}, "num_workers is -1, expected a whole number from 0 on"),
         ({"dataset": Toy(), "batch_size": None}, "batch_size is None"),
         ({"dataset": Toy(), "sampler": [1], "shuffle": True}, "sampler, shuffle"),
         ({"dataset": Toy(), "iterations_per_epoch": -1}, "iterations_per_epoch is -1"),
@@ -221,6 +241,8 @@ class Stream(IterableDataset):
         "no-workers",
         "no-weights",
         "no-batch",
+        "no-whole-batch",
+        "fewer-than-none",
         "no-batches",
         "two-orders",
         "no-epoch",
