@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import ConcatDataset
 
 from cellmap_data.advice import Advice
-from cellmap_data.config import raise_faults
+from cellmap_data.config import counted, raise_faults
 from cellmap_data.dataset import (
     Allocate,
     BatchDTypes,
@@ -326,9 +326,9 @@ class CellMapMultiDataset(CropSamplers, ConcatDataset[Sample]):
 
     def set_epoch(self, epoch: int) -> None:
         """Let plain indices draw the augmentation of another epoch."""
-        self.epoch = epoch
+        self.epoch = counted("epoch", epoch)
         for part in self.datasets:
-            part.set_epoch(epoch)
+            part.set_epoch(self.epoch)
 
     def set_spatial_transforms(self, transforms: Mapping[str, Any] | None) -> None:
         """Replace the spatial transforms of all datasets."""

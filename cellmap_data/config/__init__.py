@@ -3,7 +3,7 @@
 from cellmap_data.config.arrays import ArraySpec, parse_arrays
 from cellmap_data.config.axes import AXES, axes_of, in_zyx
 from cellmap_data.config.faults import list_faults, raise_faults, raise_together
-from cellmap_data.config.numbers import as_range, check_finite, check_place, named, whole_number
+from cellmap_data.config.numbers import as_range, check_finite, check_place, counted, named, whole_number
 from cellmap_data.config.pad import Pad
 from cellmap_data.config.targets import TargetPath
 
@@ -16,6 +16,7 @@ __all__ = [
     "axes_of",
     "check_finite",
     "check_place",
+    "counted",
     "in_zyx",
     "list_faults",
     "named",

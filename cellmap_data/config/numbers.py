@@ -32,6 +32,24 @@ def whole_number(value: Any, rule: str = "A position is a whole number.") -> int
         raise TypeError(given) from error
 
 
+def counted(name: str, value: Any, least: int | None = 0) -> int:
+    """A whole number from ``least`` on as an int; None for any.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none, naming it.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or (least is not None and number < least):
+        expected = "an int" if least is None else f"an int from {least} on"
+        raise ConfigurationError(message(f"{name} is a whole number", expected=expected, got=named(value)))
+    return number
+
+
 def as_range(given: Any) -> tuple[float, float] | None:
     """``(lo, hi)`` in nm as floats; None for what is not two finite numbers of which the first is smaller."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import operator
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, SupportsIndex
@@ -12,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from cellmap_data.buffers import BatchSpec
+from cellmap_data.config import whole_number
 from cellmap_data.dataloader.choice import SamplerLike, Wishes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.engine import Engine
@@ -168,6 +168,10 @@ class CellMapDataLoader:
             self._engine, self.dataset, self.batch_size, self._options.drop_last
         )
 
+    def __repr__(self) -> str:
+        options = f"batch_size={self.batch_size}, num_workers={self.num_workers}, is_train={self.is_train}"
+        return f"{type(self).__name__}({self.dataset!r}, {options})"
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self.loader)
 
@@ -180,8 +184,8 @@ class CellMapDataLoader:
         if isinstance(indices, slice):
             indices = range(*indices.indices(len(self.dataset)))
         if getattr(indices, "ndim", None) == 0:  # a tensor of one index, which only looks iterable
-            indices = operator.index(indices)  # type: ignore[arg-type]
-        several = [operator.index(i) for i in (indices if isinstance(indices, Iterable) else [indices])]
+            indices = whole_number(indices)
+        several = [whole_number(i) for i in (indices if isinstance(indices, Iterable) else [indices])]
         if not several:
             raise ConfigurationError(message("a batch has at least one sample", got="no index"))
         return self._running.read_now(several)

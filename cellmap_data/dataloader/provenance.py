@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cellmap_data.config import counted
 from cellmap_data.dataloader.schedule import ArithmeticShare, OrderSchedule, Schedule, Ticket
 from cellmap_data.errors import ConfigurationError, message
 
@@ -52,7 +53,7 @@ def explanation(schedule: Schedule, dataset: Any, seed: int, epoch: int, k: int)
         When there is no such sample, or the sampler is not ours.
     """
     share, batch, row = _place_of(schedule, k)
-    ticket = share.batch(seed, epoch, batch)
+    ticket = share.batch(seed, counted("epoch", epoch), batch)
     origin = dataset.explain(ticket[row]) if hasattr(dataset, "explain") else None
     return Explanation(seed, epoch, k, int(ticket[row]), share.rank, batch, row, origin)
 
@@ -60,7 +61,7 @@ def explanation(schedule: Schedule, dataset: Any, seed: int, epoch: int, k: int)
 def batch_of(schedule: Schedule, seed: int, epoch: int, k: int) -> tuple[Ticket, int]:
     """The batch that sample ``k`` of an epoch belongs to, and its row there; as :func:`explanation`."""
     share, batch, row = _place_of(schedule, k)
-    return share.batch(seed, epoch, batch), row
+    return share.batch(seed, counted("epoch", epoch), batch), row
 
 
 def _place_of(schedule: Schedule, k: int) -> tuple[ArithmeticShare, int, int]:
@@ -74,7 +75,7 @@ def _place_of(schedule: Schedule, k: int) -> tuple[ArithmeticShare, int, int]:
                 hint="the batch itself says its positions: batch['idx']",
             )
         )
-    share = schedule.share_of(k)
+    share = schedule.share_of(counted("k", k, None))
     if not 0 <= k < -(-share.total // share.world_size) * share.world_size:
         raise ConfigurationError(
             message("there is no such sample", expected=f"0 <= k < {share.total} in an epoch", got=k)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cellmap_data.config import counted
 from cellmap_data.dataloader.schedule import OrderSchedule, Schedule
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler import Clock, OrderSampler, Point
@@ -35,10 +36,14 @@ def load_state(state: Mapping[str, Any], clock: Clock, schedule: Schedule, posit
     ConfigurationError
         When something is missing from the state, or it counts in other samples than this loader has.
     """
+    if not isinstance(state, Mapping):
+        raise _unfit("a mapping, as state_dict() gave it", type(state).__name__, "load what was saved")
     arithmetic = isinstance(schedule, OrderSchedule)
     needed = {"seed", "epoch", "k", "positions", "order" if arithmetic else "trail"}
     if missing := sorted(needed - set(state)):
         raise _unfit("keys " + ", ".join(missing), sorted(state), "load it with the same sampler")
+    for name in ("epoch", "k"):
+        counted(f"{name} of a state", state[name])
     if state["positions"] != positions:
         raise _unfit(f"a dataset of {state['positions']} positions", positions, "load it with the same data")
     if isinstance(schedule, OrderSchedule):

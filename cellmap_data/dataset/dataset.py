@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from cellmap_data.buffers import Allocate, fresh
+from cellmap_data.config import counted
 from cellmap_data.config.arrays import ArrayOptions
 from cellmap_data.dataset.batch import BatchDTypes, Sample, read_entries
 from cellmap_data.dataset.facts import CropFacts
@@ -131,7 +132,8 @@ class CellMapDataset(CropFacts, CropSamplers, Dataset[Sample]):
         _check_choices(dtype, axis_order)
         self.force_has_data, self.device, self.epoch = force_has_data, device, 0
         self.revision = 0
-        self.seed = rng.initial_seed() if seed is None and rng is not None else seed
+        seed = rng.initial_seed() if seed is None and rng is not None else seed
+        self.seed = None if seed is None else counted("seed", seed, None)
         self._fallback_seed = torch.initial_seed()
         self._plugins, self._context = _relay(plugins), context
         self._unknown = empty_value
@@ -287,7 +289,7 @@ class CellMapDataset(CropFacts, CropSamplers, Dataset[Sample]):
 
     def set_epoch(self, epoch: int) -> None:
         """Let plain indices draw the augmentation of another epoch."""
-        self.epoch = epoch
+        self.epoch = counted("epoch", epoch)
 
     def set_spatial_transforms(self, transforms: Mapping[str, Any] | None) -> None:
         """Replace the spatial transforms; ConfigurationError for what cannot be read."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cellmap_data.config import counted
 from cellmap_data.dataset.accesses import arrays_of
 from cellmap_data.dataset.layout import Layout
 from cellmap_data.errors import ConfigurationError, message
@@ -94,12 +95,13 @@ def cut(layout: Layout, window: Sequence[int] | int | None) -> tuple[Cuts, Shape
     ConfigurationError
         If no patch fits into it.
     """
-    asked = (window,) * 3 if isinstance(window, int) else (None,) * 3 if window is None else tuple(window)
+    asked = tuple(window) if isinstance(window, Sequence) else (window,) * len(AXES)
     if len(asked) != len(AXES):
         raise ConfigurationError(
             message("a window has a size along each axis", expected="voxels along z, y, x", got=window)
         )
-    (z, nz), (y, ny), (x, nx) = (_axis(layout, axis, size) for axis, size in enumerate(asked))
+    sizes = [None if size is None else counted("window", size, 1) for size in asked]
+    (z, nz), (y, ny), (x, nx) = (_axis(layout, axis, size) for axis, size in enumerate(sizes))
     return (z, y, x), (nz, ny, nx)
 
 

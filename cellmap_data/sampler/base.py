@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DistributedSampler
 
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.config import counted
 from cellmap_data.sampler.clock import Clock, Point
 from cellmap_data.sampler.orders import Order
 from cellmap_data.sampler.ranks import RankOptions
@@ -59,18 +59,14 @@ class OrderSampler(DistributedSampler[int], ABC):
     ) -> None:
         # DistributedSampler.__init__ is left out: it needs torch.distributed, and lists every index.
         self.samples_per_epoch = self.checked_count(samples_per_epoch)
-        self.seed: int | None = seed  # type: ignore[assignment]
+        self.seed: int | None = None if seed is None else counted("seed", seed, None)  # type: ignore[assignment]
         self.ranks = RankOptions.checked(rank, world_size)
         self.clock = self._own = Clock()
 
     @staticmethod
     def checked_count(samples_per_epoch: int) -> int:
         """That number, if it counts samples; ConfigurationError if not."""
-        if samples_per_epoch < 1:
-            raise ConfigurationError(
-                message("an epoch has samples", expected="samples_per_epoch >= 1", got=samples_per_epoch)
-            )
-        return samples_per_epoch
+        return counted("samples_per_epoch", samples_per_epoch, 1)
 
     @abstractmethod
     def order(self, seed: int) -> Order:
@@ -92,6 +88,9 @@ class OrderSampler(DistributedSampler[int], ABC):
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch."""
         self.clock.set_epoch(epoch)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.samples_per_epoch} samples an epoch, seed={self.seed})"
 
     def __len__(self) -> int:
         """The number of indices that this rank gets in an epoch."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cellmap_data.config import counted
 from cellmap_data.sampler.ranks import common_seed
 
 
@@ -38,7 +39,7 @@ class Clock:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self._seed, self.coming = seed, Point()
+        self._seed, self.coming = None if seed is None else counted("seed", seed, None), Point()
         self._reached: Point | None = None
 
     @property
@@ -73,6 +74,12 @@ class Clock:
         self._seed = self._seed if seed is None else seed
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next iteration be that epoch: from its beginning, unless it is the one to go on with."""
-        if epoch != self.coming.epoch:
-            self.go_to(Point(epoch))
+        """Let the next iteration be that epoch: from its beginning, unless it is the one to go on with.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no whole number, or below 0.
+        """
+        if counted("epoch", epoch) != self.coming.epoch:
+            self.go_to(Point(int(epoch)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -87,8 +87,9 @@ class ForegroundSampler(OrderSampler):
         Of the draws; None for the loader's.
     share : float
         Of the draws that show a class, 0 to 1.
-    classes : mapping, optional
-        Class -> how often it is drawn, in proportion. None: all that show, equally often.
+    classes : mapping or collection of str, optional
+        Class -> how often it is drawn, in proportion; or classes that are drawn equally often. None: all that
+        show.
     by : {"voxels", "blocks"}
         Whether a block is as likely as it has positive voxels, or as any other.
     block : int
@@ -120,7 +121,7 @@ class ForegroundSampler(OrderSampler):
         seed: int | None = None,
         *,
         share: float = 0.7,
-        classes: Mapping[str, float] | None = None,
+        classes: Mapping[str, float] | Collection[str] | None = None,
         by: Literal["voxels", "blocks"] = "voxels",
         block: int = BLOCK,
         rank: int | None = None,
@@ -143,7 +144,7 @@ class ForegroundSampler(OrderSampler):
 
 
 def _probabilities(
-    blocks: Mapping[str, int], asked: Mapping[str, float] | None, classes: Sequence[str]
+    blocks: Mapping[str, int], asked: Mapping[str, float] | Collection[str] | None, classes: Sequence[str]
 ) -> dict[str, float]:
     """How likely each class is picked.
 
@@ -152,8 +153,8 @@ def _probabilities(
     ConfigurationError
         If what is asked for cannot be had.
     """
-    if asked is None:
-        asked = dict.fromkeys(blocks, 1.0)
+    if not isinstance(asked, Mapping):
+        asked = dict.fromkeys(blocks if asked is None else [asked] if isinstance(asked, str) else asked, 1.0)
     good = all(0 <= weight < float("inf") for weight in asked.values())
     drawn = {name: float(weight) for name, weight in asked.items() if not good or weight > 0}
     if not good or not drawn or not drawn.keys() <= blocks.keys():

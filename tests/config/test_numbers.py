@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cellmap_data.config import as_range, check_finite, check_place, whole_number
+from cellmap_data.config import as_range, check_finite, check_place, counted, whole_number
 from cellmap_data.errors import ConfigurationError
 
 INTEGERS = {"int": 3, "numpy": np.uint8(3), "tensor": torch.tensor(3), "array": np.array(3)}
@@ -26,6 +26,14 @@ def test_nothing_is_rounded_to_be_whole(given) -> None:
     """What is no integer is a TypeError, as for a list; it says what was given."""
     with pytest.raises(TypeError, match=rf"(?s)whole number.*got: +{type(given).__name__}"):
         whole_number(given)
+
+
+@pytest.mark.parametrize(("given", "least"), [(-1, 0), (0, 1), (1.0, 0), ("1", None)], ids=repr)
+def test_what_counts_nothing_is_refused(given, least) -> None:
+    """By name, with what it should be."""
+    assert counted("epoch", np.int64(3), least) == 3
+    with pytest.raises(ConfigurationError, match=r"(?s)epoch is a whole number.*expected: an int"):
+        counted("epoch", given, least)
 
 
 @pytest.mark.parametrize(

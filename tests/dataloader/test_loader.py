@@ -214,6 +214,13 @@ def test_a_position_that_is_not_there_is_an_index_error(kind, workers):
             loader[4]
 
 
+def test_a_loader_says_what_it_is():
+    """With its dataset, and what decides on its batches."""
+    loader = CellMapDataLoader(Toy(4), batch_size=2)
+    assert repr(loader).startswith("CellMapDataLoader(<tests.toy.Toy object")
+    assert repr(loader).endswith(", batch_size=2, num_workers=0, is_train=True)")
+
+
 def test_a_sampler_yields_whole_numbers():
     """Floats are not rounded."""
     with pytest.raises(TypeError, match="whole number"):

@@ -104,3 +104,5 @@ def test_what_cannot_be_told_is_an_error(options, k, words):
     for ask in (loader.explain, loader.replay):
         with pytest.raises(ConfigurationError, match=words):
             ask(0, k)
+        with pytest.raises(ConfigurationError, match="epoch is a whole number"):
+            CellMapDataLoader(Toy(SIZE)).explain(-1, 0)

@@ -292,6 +292,24 @@ def test_the_state_of_another_loader_is_refused(options, words):
     assert loader.state_dict()["k"] == 0
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, "a mapping"),
+        ({}, "keys epoch"),
+        ({"epoch": "a"}, "epoch of a state"),
+        ({"k": -1}, "k of a state"),
+    ],
+    ids=["nothing", "empty", "text", "below 0"],
+)
+def test_what_is_no_state_is_refused(state, words):
+    """And the loader stays as it was."""
+    loader = made()
+    with pytest.raises(ConfigurationError, match=words):
+        loader.load_state_dict({**stopped(made(), 2), **state} if state else state)
+    assert loader.state_dict()["k"] == 0
+
+
 def test_a_subset_that_a_user_chose_must_be_the_same():
     """It goes on if the same indices are given again, and is refused if others are."""
 

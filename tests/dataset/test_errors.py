@@ -109,6 +109,8 @@ def test_a_failing_read_names_array_index_and_path(tmp_path) -> None:
         ({"dtype": "native", "target_arrays": {"l": CUBE, "l_known": CUBE}}, "'l_known' names an array"),
         ({"axis_order": "xyz"}, "zyx"),
         ({"pad": "reflect"}, "constant"),
+        ({"seed": "a"}, "seed is a whole number"),
+        ({"raw_value_transforms": 3}, "callable from tensor to tensor"),
         ({"spatial_transforms": {"miror": {"x": 0.5}}}, "mirror"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,

@@ -156,3 +156,10 @@ def test_a_dataset_that_does_not_know_its_places_is_refused():
     """With its name."""
     with pytest.raises(ConfigurationError, match="Toy"):
         CellMapDataLoader(Toy(8), patches_per_window=2)
+
+
+@pytest.mark.parametrize("window", [-1, 23.5, (16, 16, "16")], ids=repr)
+def test_a_window_has_whole_voxels(window, dataset):
+    """One number for all axes or one for each, none of them rounded."""
+    with pytest.raises(ConfigurationError, match="window is a whole number"):
+        dataset.get_windowed_sampler(4, window=window)

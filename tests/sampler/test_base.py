@@ -82,5 +82,16 @@ def test_half_a_rank_is_refused(options):
 
 def test_an_epoch_of_nothing_is_refused():
     """There is no sampler without samples."""
-    with pytest.raises(ConfigurationError, match="samples_per_epoch"):
-        Shuffled(0)
+    for count in (0, 4.5):
+        with pytest.raises(ConfigurationError, match="samples_per_epoch"):
+            Shuffled(count)
+
+
+@pytest.mark.parametrize("epoch", [-1, 1.5, "1", None], ids=repr)
+def test_what_is_no_epoch_is_refused(epoch):
+    """Before it would end in other samples; the sampler stays where it was."""
+    sampler = Shuffled(20, seed=1)
+    with pytest.raises(ConfigurationError, match="epoch is a whole number"):
+        sampler.set_epoch(epoch)
+    assert sampler.epoch == 0
+    assert repr(sampler) == "Shuffled(20 samples an epoch, seed=1)"

@@ -146,6 +146,12 @@ def test_what_means_nothing_is_refused(options) -> None:
         ForegroundSampler(Dataset(), **options)
 
 
+def test_classes_without_weights_are_drawn_equally_often() -> None:
+    """By their names alone, one or several."""
+    assert ForegroundSampler(Dataset(), classes=["nuc", "mito"]).probabilities == {"nuc": 0.5, "mito": 0.5}
+    assert ForegroundSampler(Dataset(), classes="mito").probabilities == {"mito": 1.0}
+
+
 def test_a_class_that_is_not_wanted_may_show_nowhere() -> None:
     """A weight of 0 leaves a class out, whether it shows or not."""
     sampler = ForegroundSampler(Dataset(), classes={"er": 0, "mito": 2})
