@@ -5,11 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from cellmap_data.config import list_faults, raise_faults
 from cellmap_data.dataset import CellMapDataset, find_faults
 from cellmap_data.datasplit.rows import BrokenRow, Usage
 from cellmap_data.errors import BrokenRowWarning, SplitError, UnannotatedWarning, message
+
+_ALIKE = 0.8
+"""How like each other a name and the one that was meant are; mito and mito_mem are less so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,13 @@ def refuse_or_tell(broken: Sequence[BrokenRow], *, skip: bool, stacklevel: int) 
 
 
 def tell_of_unannotated(crops: Sequence[Crop], *, stacklevel: int) -> None:
-    """Warn once of all crops whose targets are unknown everywhere.
+    """Warn once of all crops whose targets are unknown everywhere, and of classes that seem misspelt.
 
     Warns
     -----
     UnannotatedWarning
-        Listing their rows and the classes that each has.
+        Listing the rows of the crops and the classes that each has; the classes that no crop to train on
+        annotates and that seem to be misspelt.
     """
     found = [crop for crop in crops if not all(crop.dataset.layout.targets)]
     if found:
@@ -111,3 +116,21 @@ def tell_of_unannotated(crops: Sequence[Crop], *, stacklevel: int) -> None:
         rule = f"{len(found)} crops have none of the classes: all their targets will be unknown (NaN)."
         text = message(rule, expected=f"one of {found[0].dataset.classes}", got=listed)
         warnings.warn(text, UnannotatedWarning, stacklevel=stacklevel)
+    near = _misspelt([crop.dataset for crop in crops if crop.usage == "train"])
+    if near:
+        rule = f"No crop to train on annotates {list(near)}: these targets will be unknown (NaN)."
+        hint = "did you mean " + ", ".join(f"{match} for {name}" for name, match in near.items()) + "?"
+        warnings.warn(message(rule, hint=hint), UnannotatedWarning, stacklevel=stacklevel)
+
+
+def _misspelt(datasets: Sequence[CellMapDataset]) -> dict[str, str]:
+    """The classes that are unknown everywhere, each with one like it that is annotated and not asked for."""
+    requests = [recipe.request for dataset in datasets for recipe in dataset.recipes]
+    known = {name for request in requests for name in (*request.annotated, *request.exclusive)}
+    listed = {name for request in requests if request.labels for name in request.labels.annotated} - known
+    near = {
+        name: get_close_matches(name, sorted(listed), 1, _ALIKE)
+        for name in (requests[0].classes if known else ())
+        if name not in known
+    }
+    return {name: found[0] for name, found in near.items() if found}

@@ -83,7 +83,7 @@ def make_datasplit(
     Raises
     ------
     ConfigurationError
-        If the fraction cannot be right, or a folder is not on this machine.
+        If the fraction cannot be right, or a folder is not there, on this machine.
     OutputExistsError
         If there is a file of that name, and ``overwrite`` is not set.
     SplitError
@@ -116,7 +116,10 @@ def _root(folder: str) -> str:
         rule = "Crops are looked for on this machine."
         hint = "write the table out; paths in it may have wildcards, and be anywhere"
         raise ConfigurationError(message(rule, got=folder, hint=hint))
-    return os.path.abspath(local_path(folder))
+    root = os.path.abspath(local_path(folder))
+    if not os.path.isdir(root):
+        raise ConfigurationError(message("Crops are looked for in folders.", got=f"no folder {root}"))
+    return root
 
 
 def _check(fraction: float, path: str, overwrite: bool) -> None:
@@ -125,7 +128,7 @@ def _check(fraction: float, path: str, overwrite: bool) -> None:
         raise ConfigurationError(message(rule, expected="0 to 1", got=fraction))
     if os.path.lexists(path) and not overwrite:
         rule = "There is a file already."
-        hint = "choose another name, or pass overwrite=True to replace it"
+        hint = "choose another name, or replace it: overwrite=True, --overwrite on the command line"
         raise OutputExistsError(message(rule, place=path, hint=hint))
 
 
@@ -212,7 +215,9 @@ def _write(path: str, rows: Sequence[Row]) -> None:
             file.write(text.getvalue())
         os.replace(unfinished, path)
     except OSError as error:
-        raise StoreError(message("The table of a split cannot be written.", place=path, got=error)) from error
+        rule = "The table of a split cannot be written."
+        hint = "make the folder that it goes to first" if isinstance(error, FileNotFoundError) else ""
+        raise StoreError(message(rule, place=path, got=error.strerror, hint=hint)) from error
 
 
 def _parted(path: str) -> tuple[str, str]:

@@ -330,6 +330,22 @@ def test_crops_without_any_of_the_classes_are_told_at_once(raw) -> None:
     assert split.train_datasets[1][0]["gt"].isnan().all()
 
 
+def test_a_class_that_seems_misspelt_is_told(raw) -> None:
+    """Once: unknown in all crops to train on, and like one that is annotated. Others may be unknown."""
+    rows = {"train": [entry(raw, 0), entry(raw, 1)], "validate": [entry(raw, 2, ["nuc"])]}
+    with pytest.warns(
+        UnannotatedWarning, match=r"annotates \['mitoo'\](.|\n)*did you mean mito for"
+    ) as warned:
+        CellMapDataSplit(INPUTS, TARGETS, ["nuc", "mitoo"], dataset_dict=rows)
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    CellMapDataSplit(INPUTS, TARGETS, ["nuc", "mito_mem"], dataset_dict=rows)
+    CellMapDataSplit(
+        INPUTS, TARGETS, ["nuc", "mitoo"], dataset_dict=rows, class_relation_dict={"mitoo": ["nuc"]}
+    )
+    split_of(dataset_dict=rows)
+
+
 def test_the_paths_that_are_used_are_known(raw, tmp_path) -> None:
     """However they were given, wildcards written out."""
     table = write_table(tmp_path / "s.csv", [("train", raw, labels_of(raw, "crop?", ("nuc",)))])

@@ -12,7 +12,7 @@ import pytest
 from cellmap_data.datasplit import make_datasplit
 from cellmap_data.datasplit.scanning import find_crops
 from cellmap_data.datasplit.table import read_table
-from cellmap_data.errors import ConfigurationError, OutputExistsError, SplitError
+from cellmap_data.errors import ConfigurationError, OutputExistsError, SplitError, StoreError
 from cellmap_data.testing import write_crop, write_labels, write_volume
 from tests.datasplit.crops import split_of, write_dataset
 
@@ -112,11 +112,16 @@ def test_buckets_are_not_searched(tmp_path) -> None:
 
 def test_nothing_found_is_an_error(tmp_path) -> None:
     """Folders without labels, and crops without raw, are told."""
+    with pytest.raises(ConfigurationError, match="no folder"):
+        make_datasplit(tmp_path / "nope", tmp_path / "s.csv")
     with pytest.raises(SplitError, match="no labels in"):
         make_datasplit(tmp_path, tmp_path / "s.csv")
     write_labels(tmp_path / "labels" / "crop1", {"nuc": SMALL})
     with pytest.raises(SplitError, match="crop1: no raw volume"):
         make_datasplit(tmp_path, tmp_path / "s.csv")
+    write_volume(tmp_path / "raw", SMALL)
+    with pytest.raises(StoreError, match="make the folder that it goes to first"):
+        make_datasplit(tmp_path, tmp_path / "nope" / "s.csv")
     assert not (tmp_path / "s.csv").exists()
 
 
