@@ -9,6 +9,7 @@ from lightning import LightningDataModule
 
 from cellmap_data.datasplit import CellMapDataSplit
 from cellmap_data.enhanced_dataloader import EnhancedCellMapDataLoader
+from cellmap_data.errors import ConfigurationError, message
 
 __all__ = ["CellMapDataModule"]
 
@@ -35,7 +36,7 @@ class CellMapDataModule(LightningDataModule):
     Raises
     ------
     ConfigurationError
-        When Lightning asks for a loader that cannot be made with these options.
+        If that is no split; and when Lightning asks for a loader that cannot be made with these options.
     """
 
     def __init__(
@@ -47,10 +48,19 @@ class CellMapDataModule(LightningDataModule):
         **options: Any,
     ) -> None:
         super().__init__()
+        if not hasattr(split, "train_datasets_combined"):
+            rule = "A data module makes the loaders of a split."
+            raise ConfigurationError(message(rule, expected="a CellMapDataSplit", got=type(split).__name__))
         self.split = split
         self._training = {"device": "cpu", "batch_size": batch_size, **options}
         shared = {name: value for name, value in self._training.items() if name not in _CHOOSING}
         self._validation = {**shared, **(validation_options or {})}
+
+    def __str__(self) -> str:
+        """What it trains on: Lightning's own would read all of an epoch to tell."""
+        return f"{type(self).__name__}({self.split!r}, batch_size={self._training['batch_size']})"
+
+    __repr__ = __str__
 
     def train_dataloader(self) -> EnhancedCellMapDataLoader:
         """A loader of the training crops."""

@@ -112,14 +112,7 @@ class CellMapDataLoader:
         windows_at_once: int = 4,
         **torch_options: Any,
     ) -> None:
-        if isinstance(dataset, IterableDataset):
-            raise ConfigurationError(
-                message(
-                    "a loader needs to know the positions of its dataset",
-                    expected="a dataset with __getitem__ and __len__",
-                    got=f"the IterableDataset {type(dataset).__name__}",
-                )
-            )
+        _check_positions(dataset)
         self.dataset = dataset
         self.classes = classes if classes is not None else getattr(dataset, "classes", None)
         self.batch_size, self.num_workers, self.is_train = batch_size, num_workers, is_train
@@ -347,3 +340,22 @@ def _seed_of(dataset: Any) -> int | None:
         dataset = dataset.dataset
     seed: int | None = getattr(dataset, "seed", None)
     return seed
+
+
+def _check_positions(dataset: Any) -> None:
+    """ConfigurationError for what has no positions to read."""
+    sized = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    listed = isinstance(dataset, list | tuple) and any(hasattr(part, "read_batch") for part in dataset)
+    if not sized or listed or isinstance(dataset, IterableDataset | str):
+        kind = "the IterableDataset " if isinstance(dataset, IterableDataset) else ""
+        hint = "join them: CellMapMultiDataset(datasets)" if listed else ""
+        if hasattr(dataset, "train_datasets_combined"):
+            hint = "take a dataset of it: train_datasets_combined, or validation_blocks"
+        raise ConfigurationError(
+            message(
+                "a loader needs to know the positions of its dataset",
+                expected="a dataset with __getitem__ and __len__",
+                got=f"{kind}{type(dataset).__name__}" + (" of datasets" if listed else ""),
+                hint=hint,
+            )
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -231,6 +232,12 @@ def test_a_sampler_yields_whole_numbers():
     ("arguments", "words"),
     [
         ({"dataset": Stream()}, "IterableDataset"),
+        ({"dataset": "crop/raw"}, "needs to know the positions(?s:.)*got: +str"),
+        (
+            {"dataset": SimpleNamespace(train_datasets_combined=Toy())},
+            "train_datasets_combined, or validation",
+        ),
+        ({"dataset": [Toy(), Toy()]}, "CellMapMultiDataset"),
         ({"dataset": Toy(), "persistant_workers": True}, "did you mean 'persistent_workers'"),
         ({"dataset": Toy(), "prefetch_factor": 2}, "needs num_workers > 0"),
         ({"dataset": Toy(), "weighted_sampler": True}, "get_weighted_sampler"),
@@ -244,6 +251,9 @@ def test_a_sampler_yields_whole_numbers():
     ],
     ids=[
         "iterable",
+        "path",
+        "split",
+        "list",
         "misspelt",
         "no-workers",
         "no-weights",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cellmap_data import CellMapDataSplit
+from cellmap_data.errors import ConfigurationError
 from cellmap_data.testing import write_volume
 
 CUBE = {"shape": (8, 8, 8), "scale": (8, 8, 8)}
@@ -45,3 +46,14 @@ def test_what_chooses_samples_is_for_training(options, split) -> None:
     positions = [i for batch in module.val_dataloader() for i in batch["idx"].tolist()]
     assert positions == list(split.validation_blocks.indices)
     assert next(iter(module.train_dataloader()))["raw"].shape[0] <= 5
+
+
+def test_a_module_says_what_it_is_without_reading(split) -> None:
+    """Nothing is read to print it, and what is no split is refused at once."""
+    pytest.importorskip("lightning")
+    from cellmap_data.lightning import CellMapDataModule
+
+    module = CellMapDataModule(split, batch_size=5, plugins=["nobody.has_this"])
+    assert str(module) == repr(module) == f"CellMapDataModule({split!r}, batch_size=5)"
+    with pytest.raises(ConfigurationError, match=r"CellMapDataSplit(.|\n)*CellMapMultiDataset"):
+        CellMapDataModule(split.train_datasets_combined)
