@@ -285,7 +285,7 @@ class CellMapDataLoader:
 
     def to(self, device: str | torch.device, non_blocking: bool = True) -> Self:  # noqa: ARG002
         """Say where the model is; returns the loader. ``non_blocking`` is taken for callers that pass it."""
-        self.device_manager.device = torch.device(device)
+        self.device_manager.device = device
         return self
 
     @staticmethod

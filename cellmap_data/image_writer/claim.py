@@ -163,6 +163,7 @@ class Claim:
                 if found.get(key) != self.job.get(key)
             ],
             place=self.objects.uri,
+            hint="give the same options to go on with it; overwrite=True begins anew",
         )
 
     def _text(self, *, ready: bool, made: str | None) -> bytes:

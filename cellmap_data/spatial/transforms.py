@@ -85,15 +85,15 @@ class Transpose:
         Raises
         ------
         ConfigurationError
-            Naming what is no axis.
+            For one axis alone, which there is nothing to exchange with, and for what is no axis.
         """
         if options is True:
             return cls((0, 1, 2))
         names = options.get("axes") if isinstance(options, Mapping) and set(options) == {"axes"} else None
-        if not isinstance(names, list | tuple) or any(name not in tuple(AXES) for name in names):
+        if not isinstance(names, list | tuple) or not _exchangeable(names):
             raise ConfigurationError(
                 message(
-                    "Transposing takes a list of axes.",
+                    "Transposing takes a list of two axes or three.",
                     place='spatial_transforms["transpose"]',
                     expected='{"axes": ["x", "y"]} or True',
                     got=options,
@@ -121,6 +121,11 @@ class Transpose:
             if all(_keeps_voxel_size(patch, perm) for patch in patches):
                 perms.append(perm)
         return perms
+
+
+def _exchangeable(names: Sequence[Any]) -> bool:
+    """Whether these are axes, and not one alone: none at all leave patches as they are."""
+    return all(name in tuple(AXES) for name in names) and len(set(names)) != 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from cellmap_data import (
     EmptyImage,
     EnhancedCellMapDataLoader,
 )
+from cellmap_data.errors import ConfigurationError
 from cellmap_data.testing import ramp, write_crop, write_labels, write_volume
 from cellmap_data.transforms import (
     Binarize,
@@ -241,6 +242,8 @@ def test_a_loader_has_what_training_scripts_touch(kind, tmp_path) -> None:
     assert isinstance(loader.loader, DataLoader)
     assert len(loader) == len(loader.loader) == 32
     assert loader.to("cpu", non_blocking=True) is loader
+    with pytest.raises(ConfigurationError, match="no device"):
+        loader.to("gpu")
     assert loader.collate_fn([dataset[1], dataset[2]])["idx"].tolist() == [1, 2]
     for sampler in ([7, 5, 3], lambda: [7, 5, 3]):
         loader.sampler = sampler

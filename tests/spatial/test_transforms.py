@@ -195,6 +195,8 @@ def test_anisotropic_voxels_are_turned_in_world_space():
         (Transpose, {"axes": "xy"}, ["'xy'"]),
         (Transpose, {"axes": ["x"], "p": 1}, ["'p'"]),
         (Transpose, {"axes": [["x"], "y"]}, ["[['x'], 'y']"]),
+        (Transpose, {"axes": ["x"]}, ["['x']", "two axes"]),
+        (Transpose, {"axes": ["x", "x"]}, ["['x', 'x']"]),
         (Transpose, ["x", "y"], ["['x', 'y']"]),
         (Transpose, False, ["False"]),
     ],
