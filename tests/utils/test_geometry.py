@@ -61,3 +61,19 @@ def test_shape_needs_a_voxel_size(scale) -> None:
     """The error names the axis."""
     with pytest.raises(ConfigurationError, match="along x"):
         box_shape({"x": (0, 8)}, scale)
+
+
+@pytest.mark.parametrize("combine", [box_intersection, box_union])
+def test_an_edge_is_a_place(combine) -> None:
+    """NaN is none, and would be handed on unseen; infinity is."""
+    whole = {"z": (float("-inf"), float("inf"))}
+    assert combine(whole, {"z": (0, 8)}) in (whole, {"z": (0, 8)})
+    with pytest.raises(ConfigurationError, match="nan"):
+        combine({"z": (0, 8)}, {"z": (float("nan"), 8)})
+
+
+@pytest.mark.parametrize("edge", [float("nan"), float("inf")], ids=str)
+def test_what_has_no_end_is_not_counted(edge) -> None:
+    """A box of endless edges holds no number of voxels."""
+    with pytest.raises(ConfigurationError, match=f"has an end(?s:.)*{edge}"):
+        box_shape({"z": (0, 8), "y": (0, edge)}, {"z": 8, "y": 8})
