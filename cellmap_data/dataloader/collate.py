@@ -52,7 +52,7 @@ def collate(samples: Sequence[Any], memory: BatchMemory | None = None) -> Any:
 def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
     if not all(isinstance(v, torch.Tensor) or _is_numeric(v) for v in values):
         return values
-    tensors = [torch.as_tensor(value) for value in values]
+    tensors = [value if isinstance(value, torch.Tensor) else torch.as_tensor(value) for value in values]
     if any(tensor.shape != tensors[0].shape for tensor in tensors):
         return tensors
     for row, tensor in enumerate(tensors):
@@ -77,7 +77,7 @@ def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.
     home = memory.arrays.get(key)
     if home is not None and home.shape == (len(tensors), *tensors[0].shape):
         batch = torch.from_numpy(home)
-        if batch.dtype == tensors[0].dtype and all(map(_is_row, batch, tensors)):
+        if batch.dtype == tensors[0].dtype and _are_rows(tensors, batch):
             return batch
     # Never into the rows that were read: a tensor of this field, or of another, may still look at them.
     first = tensors[0]
@@ -88,5 +88,15 @@ def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.
     return torch.stack([tensor.detach() for tensor in tensors], out=batch)
 
 
-def _is_row(row: torch.Tensor, tensor: torch.Tensor) -> bool:
-    return tensor.data_ptr() == row.data_ptr() and tensor.stride() == row.stride()
+def _are_rows(tensors: Sequence[torch.Tensor], batch: torch.Tensor) -> bool:
+    """Whether tensors are the rows of a batch, one after the other.
+
+    Arithmetic: to take the rows from the batch would let go of Python's lock for each, and of a busy one that
+    costs the consumer more than the batch itself.
+    """
+    first, (step, *strides) = batch.data_ptr(), batch.stride()
+    step *= batch.element_size()
+    return all(
+        tensor.data_ptr() == first + row * step and tensor.stride() == tuple(strides)
+        for row, tensor in enumerate(tensors)
+    )

@@ -77,6 +77,8 @@ def _counts(report: Report) -> str:
     traffic = report.traffic
     if traffic.hits + traffic.misses:
         parts.append(f"{traffic.hit_share:.0%} of chunks from the cache, {traffic.evicted} had to leave it")
+    if traffic.filled:
+        parts.append(f"{traffic.filled} chunks of one value filled in")
     return "; ".join(parts)
 
 
@@ -85,7 +87,7 @@ def _traffic(report: Report) -> list[tuple[str, ...]]:
     rows = {
         "used": (traffic.used, "of the patches, as they are stored"),
         "touched": (traffic.touched, "of the chunks that patches lie in, for each patch"),
-        "decoded": (traffic.decoded, "of those that were not in the cache"),
+        "decoded": (traffic.decoded, "of those neither in the cache nor known to hold one value"),
         "read": (traffic.read, "from files and stores, compressed"),
     }
     return [

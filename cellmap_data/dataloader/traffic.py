@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class Traffic:
     """Bytes on their way from files to patches, of all workers and threads.
 
-    ``used``, ``touched`` and ``chunks`` follow from which patches were read. The others are what tensorstore
-    counts in the processes that read, while this loader delivers: two loaders that read in the same process
-    at the same time each get a part.
+    ``used``, ``touched`` and ``chunks`` follow from which patches were read. The others are counted in the
+    processes that read, while this loader delivers: two loaders that read in the same process at the same
+    time each get a part.
 
     Attributes
     ----------
@@ -26,6 +26,10 @@ class Traffic:
         Chunks that were in the cache when they were wanted, and that were not.
     evicted
         Chunks that left the cache to make room.
+    unpacked
+        Bytes of chunks that were decoded for zarr arrays; readers of plugins do not count theirs.
+    filled
+        Chunks that were known to hold one value, and so neither read nor decoded.
     """
 
     used: int = 0
@@ -35,6 +39,8 @@ class Traffic:
     hits: int = 0
     misses: int = 0
     evicted: int = 0
+    unpacked: int = 0
+    filled: int = 0
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Traffic:
@@ -49,8 +55,8 @@ class Traffic:
 
     @property
     def decoded(self) -> int:
-        """Bytes that were decoded: those of the chunks touched that were not in the cache."""
-        return round(self.touched * (1 - self.hit_share))
+        """Bytes that were decoded; if nobody counted, of the chunks touched those not in the cache."""
+        return self.unpacked or round(self.touched * (1 - self.hit_share))
 
     @property
     def amplification(self) -> float:

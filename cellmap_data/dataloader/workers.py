@@ -19,6 +19,7 @@ from torch.utils.data import get_worker_info
 
 from cellmap_data import storage
 from cellmap_data.buffers import SharedMemory
+from cellmap_data.chunks import team
 from cellmap_data.dataloader.board import Board
 from cellmap_data.dataloader.delivery import Delivery, Parcel, Place, failed, pack
 from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
@@ -27,7 +28,13 @@ from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler import Draw, SampleIndex
 
 THREAD_PREFIX = "cellmap-data"
-_PRELOAD = ["torch", "numpy", "tensorstore", "cellmap_data.dataloader", "cellmap_data.dataset"]
+_PRELOAD = [
+    "torch",
+    "tensorstore",
+    "cellmap_data.chunks.kernels",
+    "cellmap_data.dataloader",
+    "cellmap_data.dataset",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def _worker_id() -> int:
 class WorkerSetup:
     """Runs once in every worker before it reads: the user's own initialisation, then the hook.
 
-    The budget for decoded chunks is the consumer's, divided among the workers.
+    The budget for decoded chunks is the consumer's, divided among the workers; so are processors.
     """
 
     hooks: HookRelay
@@ -99,6 +106,7 @@ class WorkerSetup:
         storage.use_one_heap()
         storage.keep_freed_memory()
         storage.set_cache_budget(self.cache_budget // self.num_workers)
+        team.size //= self.num_workers
         storage.take_counts()
         self.hooks.take_account()  # a forked process has a copy of what the consumer's will tell itself
         if self.worker_init_fn is not None:
@@ -154,7 +162,7 @@ def start_context(requested: str | BaseContext | None) -> BaseContext:
 def _against_fork() -> list[str]:
     reasons = []
     if storage.live_reader():
-        reasons.append("this process has read with tensorstore, whose threads do not survive a fork")
+        reasons.append("this process reads in threads, which do not survive a fork")
     if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
         reasons.append("this process is reading ahead in threads")
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

@@ -104,7 +104,7 @@ class DeviceManager:
             return self._copier.copy(x, target)
         # Only a copy to CUDA may go on after it returned: from another device to the host, a value could be
         # read before it arrived.
-        return map_tensors(lambda tensor: tensor.to(target), x)
+        return map_tensors(lambda tensor: tensor if tensor.device == target else tensor.to(target), x)
 
     def pool_tensor(self, x: torch.Tensor) -> torch.Tensor:
         """A tensor of equal values in pooled memory, page-locked when ``device`` is CUDA.

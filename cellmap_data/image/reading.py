@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cellmap_data.image.axes import StoredAxes
-from cellmap_data.spatial import Bend, CopyPlan, Field, ReadPlan, Turn, against_the_grain, resample
+from cellmap_data.spatial import Bend, CopyPlan, Field, ReadPlan, resample
 from cellmap_data.storage import ArrayReader, Pending, uniform_value
 
 
@@ -82,29 +82,10 @@ def start_read(
     box = axes.index(plan.source)
     if plan.source.empty:
         return PatchRead(plan, out, linear, fill)
-    view = axes.view(plan.view(out)) if isinstance(plan, CopyPlan) else None
-    if view is not None and not against_the_grain(view):
-        return PatchRead(plan, out, linear, fill, reader.read_into(box, view))
+    if isinstance(plan, CopyPlan):
+        return PatchRead(plan, out, linear, fill, reader.read_into(box, axes.view(plan.view(out))))
     value = uniform_value(reader, box)
     if value is not None:
         return PatchRead(plan, out, linear, fill, value=value)
-    if view is not None:
-        turn = Turn(view.shape, reader.dtype)
-        turned = _Turned(reader.read_into(box, turn.block), turn, view)
-        return PatchRead(plan, out, linear, fill, turned)
     block = np.empty(plan.source.shape, reader.dtype)
     return PatchRead(plan, out, linear, fill, reader.read_into(box, axes.view(block)), block)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turned:
-    """A block on its way that is turned when it has come."""
-
-    pending: Pending
-    turn: Turn
-    out: npt.NDArray[Any]
-
-    def result(self) -> None:
-        """Wait for the block and copy it; StoreError if it cannot be read."""
-        self.pending.result()
-        self.turn.into(self.out)

@@ -31,7 +31,6 @@ from cellmap_data.spatial.table import SpatialTransforms, TransformTable, spatia
 from cellmap_data.spatial.tiles import Tiles
 from cellmap_data.spatial.tiling import Blocks, Tiling, check_position
 from cellmap_data.spatial.transforms import Fits, Mirror, Rotate, SpatialTransform, Transpose
-from cellmap_data.spatial.turning import Turn, against_the_grain
 
 __all__ = [
     "AXES",
@@ -62,11 +61,9 @@ __all__ = [
     "Tiling",
     "TransformTable",
     "Transpose",
-    "Turn",
     "Vec",
     "VoxelBox",
     "Warp",
-    "against_the_grain",
     "check_position",
     "choose_level",
     "chunks_touched",

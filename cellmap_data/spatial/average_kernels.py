@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from cellmap_data.spatial.kernels import Array, compiled, nearest_index
+from cellmap_data.compiling import compiled
+from cellmap_data.spatial.kernels import Array, nearest_index
 
 Under: TypeAlias = tuple[int, int, float, float]
 """The voxels under a cell along one axis, first and end, and the faces of the cell (voxel k: k to k + 1)."""

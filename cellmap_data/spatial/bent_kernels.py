@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cellmap_data.spatial.kernels import TIE, Array, compiled, eight, row_start, valid_part
+from cellmap_data.compiling import compiled
+from cellmap_data.spatial.kernels import TIE, Array, eight, row_start, valid_part
 
 
 @compiled

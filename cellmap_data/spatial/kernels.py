@@ -1,51 +1,27 @@
-"""The compiled loops over a patch, and :func:`compiled`, which makes them.
-
-This is the only module that imports numba. It and its siblings (``*_kernels.py``) are imported where they
-run.
+"""The compiled loops over a patch.
 
 Each kernel walks the patch ``out`` in C order. Its voxel (i, j, k) lies at ``matrix @ (i, j, k) + offset`` in
 ``block``, in float64: a thousandth of a voxel must survive coordinates of many thousands. Along a row, the
 voxels that need no look at the borders of the block form a run. It is found once per row and read through
 the flat block by unsigned indices (signed ones would each be tested for being negative).
-
-Compiled code is kept on disk, beside the package or in the user's cache; where neither can be written, each
-process compiles anew. The compiler notices changes of the file of a loop only: after one of
-:func:`cellmap_data.spatial.frame.round_up`, or of what siblings take from here, remove what it kept
-(``__pycache__/*.nb*``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from cellmap_data.compiling import compiled
 from cellmap_data.spatial import frame
 
-F = TypeVar("F", bound=Callable[..., Any])
 Array: TypeAlias = npt.NDArray[Any]
 Place: TypeAlias = tuple[float, float, float]
 
 _ONE = np.uintp(1)
 TIE = 0.5 + frame.TOLERANCE
-
-
-def compiled(function: F) -> F:
-    """Compile on first call, without the GIL, once for each combination of dtypes that comes along."""
-    try:
-        return _jit(function, cache=True)
-    except RuntimeError:  # numba found no directory it may write to
-        return _jit(function, cache=False)
-
-
-def _jit(function: F, *, cache: bool) -> F:
-    # Of the liberties of fast arithmetic only fused multiply-add is taken: NaN must keep its meaning.
-    jitted: Any = numba.njit(function, nogil=True, cache=cache, error_model="numpy", fastmath={"contract"})
-    return cast("F", jitted)
 
 
 _round_up = compiled(frame.round_up)

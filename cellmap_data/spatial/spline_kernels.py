@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cellmap_data.spatial.kernels import Array, compiled
+from cellmap_data.compiling import compiled
+from cellmap_data.spatial.kernels import Array
 
 _ONE, _TWO, _THREE = np.uintp(1), np.uintp(2), np.uintp(3)
 

@@ -95,7 +95,7 @@ def key_value_store(uri: str, context: Any = None) -> ts.KvStore:
     """
     if not is_remote(uri):
         spec = {"driver": "file", "path": f"{os.path.abspath(local_path(uri))}/"}
-        return ts.KvStore.open(spec, context=shared_context()).result()
+        return ts.KvStore.open(spec, context=shared_context(passing=True)).result()
     parts = urlsplit(uri)
     if parts.scheme not in _SPECS or not parts.netloc:
         raise StoreError(

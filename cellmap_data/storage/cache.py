@@ -1,4 +1,8 @@
-"""One budget of bytes for the decoded chunks of all arrays this process reads."""
+"""One budget of bytes for the decoded chunks of all arrays this process reads.
+
+Those that our own loops decode are kept by :data:`cellmap_data.chunks.kept_chunks`, all others by
+tensorstore. A process that has both gives each half.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 
 import tensorstore as ts
 
+from cellmap_data.chunks import kept_chunks, team
 from cellmap_data.errors import ConfigurationError, message
 
 SHARE = 8
@@ -17,11 +22,17 @@ SHARE = 8
 _lock = threading.Lock()
 _budget: int | None = None
 _context: ts.Context | None = None
-_live = False
+_passing: ts.Context | None = None
+_live = _files = _stores = False
 
 
 def live_reader() -> bool:
-    """Whether this process has tensorstore threads running: from then on it must not fork."""
+    """Whether this process has threads that read: from then on it must not fork."""
+    return _live or team.has_helpers
+
+
+def tensorstore_reads() -> bool:
+    """Whether this process has asked tensorstore for anything."""
     return _live
 
 
@@ -38,35 +49,65 @@ def cache_budget() -> int:
 def set_cache_budget(nbytes: int | None) -> None:
     """Keep at most ``nbytes`` of decoded chunks in this process; None for the default, 0 for no cache.
 
-    It holds for arrays opened from now on; those that are open keep their share of the old cache until they
-    are closed.
+    Arrays that tensorstore has open keep their share of the old cache until they are closed.
     """
     if nbytes is not None and nbytes < 0:
         raise ConfigurationError(message("A budget cannot be negative.", expected="bytes >= 0", got=nbytes))
-    global _budget, _context
+    global _budget
     with _lock:
-        _budget, _context = nbytes, None
+        _budget = nbytes
+        _share()
 
 
 def forget_cached_chunks() -> None:
     """Arrays opened from now on know nothing of what was read before: stored data was removed."""
-    global _context
+    global _context, _passing
     with _lock:
-        _context = None
+        _context = _passing = None
+    kept_chunks.clear()
 
 
-def shared_context() -> ts.Context:
+def shared_context(*, passing: bool = False) -> ts.Context:
     """The tensorstore context all arrays of this process share; it owns the cache.
 
     A plugin whose reader uses tensorstore takes this one: its chunks count against the budget, and
     :func:`live_reader` knows of its threads.
+
+    Parameters
+    ----------
+    passing : bool
+        For arrays that our own loops will read, once they are ready: what is kept goes when these arrays are
+        closed, and takes nothing of the share of those that stay.
     """
-    global _context, _live
+    global _context, _passing, _live, _stores
     with _lock:
         _live = True
+        if passing:
+            _passing = _passing or ts.Context({"cache_pool": {"total_bytes_limit": _bytes()}})
+            return _passing
+        if not _stores:
+            _stores = True
+            _share()
         if _context is None:
-            _context = ts.Context({"cache_pool": {"total_bytes_limit": _bytes()}})
+            _context = ts.Context({"cache_pool": {"total_bytes_limit": _bytes() // (1 + _files)}})
         return _context
+
+
+def keep_chunks_of_files() -> None:
+    """Give the chunks that our own loops decode a share of the budget, from now on."""
+    global _files
+    with _lock:
+        if not _files:
+            _files = True
+            _share()
+
+
+def _share() -> None:
+    """Share the budget out anew."""
+    global _context, _passing
+    _context = _passing = None
+    if _files:
+        kept_chunks.limit = _bytes() // (1 + _stores)
 
 
 def _bytes() -> int:

@@ -40,6 +40,11 @@ class ChunkKeys:
             separator = options.get("separator", usual) if isinstance(options, Mapping) else usual
         return cls(first, separator) if separator in _SEPARATORS else None
 
+    @property
+    def prefix(self) -> str:
+        """What comes before the first number."""
+        return self.separator.join((*self.first, ""))
+
     def name(self, chunk: Sequence[int]) -> str:
         """The name of the chunk that lies there, counted in chunks along the stored axes."""
-        return self.separator.join((*self.first, *map(str, chunk)))
+        return self.prefix + self.separator.join(map(str, chunk))

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from cellmap_data.chunks import Packing
 from cellmap_data.config import raise_faults
 from cellmap_data.errors import MetadataError, StoreNotFoundError, message
 from cellmap_data.storage.files import join, nearest, read_documents
 from cellmap_data.storage.keys import ChunkKeys
+from cellmap_data.storage.packing import packing_of
 
 _KINDS = "biuf"
 _LARGEST = 2**63 - 2  # of what tensorstore takes as a size
@@ -51,6 +53,8 @@ class ArrayInfo:
         What is stored together, where that is more than a chunk.
     keys : ChunkKeys, optional
         What the files of chunks are called. None: unknown.
+    packing : Packing, optional
+        How chunks are packed in these files. None: in a way that is left to tensorstore.
     amended : mapping, optional
         The metadata to read the array by, where what is stored has something harmless in it that a reader by
         the letter refuses.
@@ -62,6 +66,7 @@ class ArrayInfo:
     chunks: tuple[int, ...] | None = None
     shards: tuple[int, ...] | None = None
     keys: ChunkKeys | None = None
+    packing: Packing | None = None
     amended: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
@@ -141,6 +146,7 @@ def _info(uri: str, document: dict[str, Any], zarr_format: int) -> ArrayInfo:
         inner or stored,
         stored if inner else None,
         ChunkKeys.of(document, zarr_format),
+        None if _is_extended(document, zarr_format) else packing_of(document, zarr_format, dtype),
         amended,
     )
 
@@ -220,6 +226,11 @@ def _amended(document: Mapping[str, Any]) -> dict[str, Any] | None:
     zero = False if document["data_type"] == "bool" else 0
     kept = {key: value for key, value in document.items() if key not in stray}
     return kept | ({"fill_value": zero} if empty else {})
+
+
+def _is_extended(document: Mapping[str, Any], zarr_format: int) -> bool:
+    """Whether a v3 array has something in it that may change how to read."""
+    return zarr_format == 3 and any(_extends(document[key]) for key in document.keys() - _V3_FIELDS)
 
 
 def _extends(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What this process reads: counted by tensorstore, taken by whoever reports it."""
+"""What this process reads: counted by tensorstore and by our own loops, taken by whoever reports it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import threading
 
 import tensorstore as ts
 
-from cellmap_data.storage.cache import live_reader
+from cellmap_data.chunks import meter
+from cellmap_data.storage.cache import tensorstore_reads
 
 _METRICS = {
     "hits": ("/tensorstore/cache/hit_count",),
@@ -28,16 +29,21 @@ def take_counts() -> dict[str, int]:
     -------
     dict
         "read": bytes from files and stores, compressed. "hits", "misses", "evicted": chunks that were in the
-        cache when they were wanted, that were not, and that had to leave it. Readers of plugins that do
+        cache when they were wanted, that were not, and that had to leave it. "unpacked" and "filled": bytes
+        of chunks that were decoded, and chunks that were known to hold one value. Readers of plugins that do
         without tensorstore are not counted.
     """
-    if not live_reader():
-        return {}
     with _lock:
-        now = {name: sum(map(_value, paths)) for name, paths in _METRICS.items()}
-        new = {name: now[name] - _taken[name] for name in now}
-        _taken.update(now)
-    return new
+        new = meter.take()
+        if tensorstore_reads():
+            now = {name: sum(map(_value, paths)) for name, paths in _METRICS.items()}
+            since = {name: now[name] - _taken[name] for name in now}
+            _taken.update(now)
+            wanted = since["hits"] + since["misses"]
+            new["unpacked"] += round(new["asked"] * (since["misses"] / wanted if wanted else 1))
+            new.update(since)
+    del new["asked"]
+    return dict(new)
 
 
 def _value(path: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorstore as ts
 
-from cellmap_data.storage import uniform
+from cellmap_data.chunks import forget
 from cellmap_data.storage.access import key_value_store, local_path
 from cellmap_data.storage.cache import shared_context
 from cellmap_data.storage.failures import FAILURES, opening_failed, reading_failed, writing_failed
@@ -166,7 +166,7 @@ class ZarrWriter:
         except FAILURES as error:
             raise writing_failed(self.uri, error, block or _text(box)) from error
         finally:
-            uniform.written(local_path(self.uri))
+            forget(local_path(self.uri))
 
     def read(self, box: Box) -> npt.NDArray[Any]:
         """The values in a box, as they are stored now; StoreError if they cannot be had."""

@@ -106,6 +106,8 @@ def test_as_a_dictionary_it_goes_into_json():
             "hits": 16,
             "misses": 48,
             "evicted": 5,
+            "unpacked": 0,
+            "filled": 0,
             "decoded": 12_000_000,
             "hit_share": 0.25,
             "amplification": 6.0,
