@@ -86,7 +86,7 @@ class Team:
         with self._lock:
             if self._helpers < self._size - 1:
                 self._helpers += 1
-                name = f"cellmap-data-chunks-{self._helpers}"
+                name = f"chunks-{self._helpers}"
                 threading.Thread(target=self._serve, name=name, daemon=True).start()
         self._tasks.put(task)
 

@@ -53,9 +53,9 @@ def set_cache_budget(nbytes: int | None) -> None:
     """
     if nbytes is not None and nbytes < 0:
         raise ConfigurationError(message("A budget cannot be negative.", expected="bytes >= 0", got=nbytes))
-    global _budget
+    global _budget, _stores
     with _lock:
-        _budget = nbytes
+        _budget, _stores = nbytes, False
         _share()
 
 

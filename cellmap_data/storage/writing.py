@@ -132,8 +132,14 @@ class ZarrWriter:
         store = key_value_store(uri, context)
         mode = ts.OpenMode(open=True, create=create)
         try:
+            context = shared_context(passing=True)
             opened = ts.open(
-                spec, read=True, write=True, open_mode=mode, kvstore=store, context=shared_context()
+                spec,
+                read=True,
+                write=True,
+                open_mode=mode,
+                kvstore=store,
+                context=shared_context(passing=True),
             )
             self.store = opened.result()
         except FAILURES as error:

@@ -13,7 +13,9 @@ SCRIPT = """
 import sys
 import numpy as np, psutil
 from cellmap_data import CellMapDataset
+from cellmap_data.chunks import are_ready
 from cellmap_data.storage import set_cache_budget
+assert are_ready(np.dtype("u1"), np.dtype("f4"), wait=True)
 set_cache_budget(8 * 2**20)
 dataset = CellMapDataset(sys.argv[1], input_arrays={"raw": {"shape": (64,) * 3, "scale": (8,) * 3}})
 places = np.random.default_rng(0).integers(len(dataset), size=(50, 4)).tolist()

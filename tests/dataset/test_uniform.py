@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from cellmap_data import CellMapDataset
-from cellmap_data.storage import ZarrReader, uniform
+from cellmap_data.chunks import are_ready, files
+from cellmap_data.storage import read_array_info
+from cellmap_data.storage.by_tensorstore import StoredArray
 from tests.volumes import write_multiscale
 
 TRANSFORMS = {
@@ -18,13 +20,14 @@ TRANSFORMS = {
 
 
 class Unknowing:
-    """Answers with readers that know of no chunk what is in it."""
+    """Answers with readers by tensorstore, which know of no chunk what is in it."""
 
     def open_array(self, uri, context):
         if not uri.endswith("s0"):
             return None
-        reader = ZarrReader(uri, context=context)
-        reader._chunks = lambda store: None
+        info = read_array_info(uri, context)
+        reader = StoredArray(uri, info, context, passing=False)
+        reader.shape, reader.dtype = info.shape, info.dtype
         return reader
 
     def add_spatial_transforms(self, table) -> None:
@@ -33,7 +36,14 @@ class Unknowing:
 
 @pytest.fixture(autouse=True)
 def _look_into_every_file(monkeypatch) -> None:
-    monkeypatch.setattr(uniform, "_SMALL", 1)
+    monkeypatch.setattr(files, "_SMALL", 1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled() -> None:
+    byte = np.dtype("u1")
+    for wanted in (byte, np.dtype("f4")):
+        assert are_ready(byte, wanted, wait=True)
 
 
 @pytest.mark.parametrize("scale", [8, 12], ids=["as stored", "averaged"])

@@ -17,12 +17,15 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 import psutil
+import numpy as np
 from cellmap_data import CellMapDatasetWriter
+from cellmap_data.chunks import are_ready
 from cellmap_data.storage import set_cache_budget
 
 raw, out, window = sys.argv[1:]
 patch = {"shape": (32, 32, 32), "scale": (8, 8, 8)}
 set_cache_budget(1 << 20)
+assert are_ready(np.dtype("u1"), np.dtype("f4"), wait=True)
 held = []
 
 def hold():
