@@ -16,6 +16,7 @@ import tensorstore as ts
 from cellmap_data.chunks import kept_chunks, team
 from cellmap_data.errors import ConfigurationError, message
 
+_BRIEFLY = 64 << 20  # bytes of chunks that are kept until our own loops are ready
 SHARE = 8
 """The default budget is the memory this process may use, divided by this."""
 
@@ -83,7 +84,7 @@ def shared_context(*, passing: bool = False) -> ts.Context:
     with _lock:
         _live = True
         if passing:
-            _passing = _passing or ts.Context({"cache_pool": {"total_bytes_limit": _bytes()}})
+            _passing = _passing or ts.Context({"cache_pool": {"total_bytes_limit": min(_bytes(), _BRIEFLY)}})
             return _passing
         if not _stores:
             _stores = True
