@@ -23,6 +23,7 @@ SPEC.add_argument(
     "--count", action="store_true", help="count opened files and bytes of Python, which is slow"
 )
 SPEC.add_argument("--samples", type=int, default=0, help="samples to read, after which memory is looked at")
+SPEC.add_argument("--native", action="store_true", help="deliver values as they are stored")
 SPEC.add_argument("--cache", type=int, default=None, help="bytes of decoded chunks to keep")
 SPEC.add_argument("--one-heap", action="store_true", help="let all threads allocate from one heap")
 
@@ -40,8 +41,9 @@ def main():
     classes = rows[0][1].split("[")[1].rstrip("]").split(",")
     array = {"shape": (args.patch,) * 3, "scale": (8,) * 3}
     inputs, targets = {"raw": array}, {"labels": array}
+    options = {"dtype": "native"} if args.native else {}
     answer, meter = {}, Meter(args.count)
-    crops = [CellMapDataset(raw, target, classes, inputs, targets) for raw, target in rows]
+    crops = [CellMapDataset(raw, target, classes, inputs, targets, **options) for raw, target in rows]
     dataset = CellMapMultiDataset(crops, classes, inputs, targets)
     answer["construct"] = meter.lap()
     answer["positions"] = len(dataset)
@@ -49,8 +51,8 @@ def main():
     if not args.workers:  # pickling is no part of the way to the first batch of workers
         answer["pickled"] = len(pickle.dumps(dataset))
         answer["pickling"] = meter.lap()
-    loader = make_loader(args, cellmap_data, dataset)
-    batches = iter(loader)
+    batches = iter(make_loader(args, cellmap_data, dataset))
+    answer["loader"] = meter.lap()
     next(batches)
     answer["batch"] = meter.lap()
     answer["memory"] = memory_over(batches, args.samples)

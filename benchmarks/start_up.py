@@ -33,25 +33,32 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
     notes : list of str
         Who took no part, and why.
     first : float
-        Seconds of ours from the dataset to its first batch, a thousand million positions, no workers.
+        Seconds of ours from the loader to its first batch, a thousand million positions, no workers, native.
     """
     small, large = volume.make(folder), make_large(folder)
-    plans = [("ours", small, 0), ("ours", large, 0), ("ours", large, 2)]
+    plans = [("ours", small, 0), ("ours", large, 0), ("ours, float32", large, 0), ("ours", large, 2)]
     notes = ["Left out: earlier, a thousand million positions: it lists them, in 8 bytes each several times"]
+    pythons = dict.fromkeys(["ours", "ours, float32"], sys.executable)
     try:
-        pythons = {"ours": sys.executable, "earlier": str(peer("earlier"))}
+        pythons["earlier"] = str(peer("earlier"))
         plans += [("earlier", small, 0), ("earlier", small, 2)]
     except LeftOutError as reason:
-        pythons = {"ours": sys.executable}
         notes.append(f"Left out: earlier: {reason}")
     told: dict[tuple[str, Path, int], list[dict[str, Any]]] = {plan: [] for plan in plans}
     for _ in range(rounds):
         for kind, place, workers in plans:
             crop = [(f"{place}/raw", f"{place}/labels/[{','.join(volume.CLASSES[:3])}]")]
-            flags = ["--kind", kind, "--workers", str(workers), "--patch", str(PATCH)]
+            flags = ["--kind", kind.partition(",")[0], "--workers", str(workers), "--patch", str(PATCH)]
+            flags += ["--native"] if kind == "ours" else []
             told[kind, place, workers].append(run(pythons[kind], crop, *flags))
     first = statistics.median(answer["batch"]["seconds"] for answer in told["ours", large, 0])
-    head = ["raw + 3, 128^3, batches of 4", "positions", "dataset s", "first batch s", "MiB of its process"]
+    head = [
+        "raw + 3, 128^3, batches of 4",
+        "positions",
+        "dataset and loader s",
+        "first batch s",
+        "MiB of its process",
+    ]
     return table(head, [row(*plan, answers) for plan, answers in told.items()]), notes, first
 
 
@@ -60,7 +67,7 @@ def row(kind: str, _: Path, workers: int, answers: list[dict[str, Any]]) -> list
     medians = [
         statistics.median(sum(answer[step][what] for step in steps) for answer in answers)
         for steps, what in (
-            (("construct", "len"), "seconds"),
+            (("construct", "len", "loader"), "seconds"),
             (("batch",), "seconds"),
             (("batch",), "resident"),
         )

@@ -90,7 +90,8 @@ class PrefetchPlugin(DataLoaderPlugin):
 class _Sequence:
     """Batches of one dataset that are wanted in the order in which they were begun.
 
-    A batch is read in parts of at most half of what may be read ahead, so that two parts fit.
+    A batch is read in halves, by two threads at the same time: so the first one comes soon. Parts are of at
+    most half of what may be read ahead, so that two of them fit.
     """
 
     def __init__(self, dataset: Any, max_prefetch: int) -> None:
@@ -105,7 +106,7 @@ class _Sequence:
         return not self._batches
 
     def add(self, indices: Sequence[int]) -> None:
-        part = min(self._part, len(indices))
+        part = min(self._part, -(-len(indices) // 2))
         if self._reader is None:
             ahead = max(1, self._max_prefetch // part)
             self._reader = Prefetcher(self.dataset.__getitems__, max_prefetch=ahead)

@@ -99,6 +99,7 @@ class Engine:
             batch = self._transform(delivery)
             if run is not None:
                 run.hand_over(batch)
+                self._source.look_ahead()
             return batch
         except BaseException as error:
             if run is not None:

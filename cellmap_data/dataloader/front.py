@@ -15,8 +15,10 @@ from cellmap_data.dataloader.schedule import Ticket
 class TicketLoader(DataLoader[Any]):
     """A DataLoader that takes this rank's share of the epoch; it keeps the engine alive.
 
-    It differs from a stock one only in that. A framework that prepares it builds a DataLoader of its own
-    around the batch sampler, which then yields the whole epoch: who wraps splits, and nobody splits twice.
+    A framework that prepares it builds a DataLoader of its own around the batch sampler, which then yields
+    the whole epoch: who wraps splits, and nobody splits twice. Iterated itself it does what a stock one does,
+    without torch's range for the profiler around each batch: that lets go of Python's lock when the next
+    reads have just begun, and waits a millisecond or two to have it back.
     """
 
     @classmethod
@@ -26,7 +28,14 @@ class TicketLoader(DataLoader[Any]):
         return cls(TicketDataset(dataset), batch_sampler=tickets, collate_fn=engine.exchange)  # type: ignore[arg-type]
 
     def __iter__(self) -> Any:
+        tickets = self.batch_sampler
         with self._split():
+            if (
+                isinstance(tickets, Tickets)
+                and isinstance(self.dataset, TicketDataset)
+                and not self.num_workers
+            ):
+                return map(self.collate_fn, iter(tickets))
             return super().__iter__()
 
     def __len__(self) -> int:

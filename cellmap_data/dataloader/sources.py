@@ -25,6 +25,9 @@ class Source(Protocol):
     def get(self, number: int) -> Delivery:
         """The batch of that number; numbers only grow, and what is passed over is thrown away."""
 
+    def look_ahead(self) -> None:
+        """Begin with what comes next: the consumer has the batch that it asked for."""
+
     def finish(self) -> None:
         """End the run; work that has begun may be thrown away."""
 
@@ -57,10 +60,10 @@ class LocalSource:
         storage.take_counts()  # what was read before belongs to others
 
     def get(self, number: int) -> Delivery:
-        """Announce what comes next, then read the batch of that number."""
+        """Read the batch of that number, which is announced now if it was not before."""
         ready = sum(plan.is_read for _, plan, _ in self._plans)
         with self._view.awaited():
-            self._announce(number)
+            self._announce(number, 0)
             while self._plans[0][0] < number:
                 self._plans.popleft()
             _, planned, provider = self._plans.popleft()
@@ -70,6 +73,10 @@ class LocalSource:
             provider.expect(arena.needed)
         counts = [*planned.counts, *storage.take_counts().items(), ("ready", ready)]
         return Delivery(batch, arena.needed, arena.outside, planned.seconds, counts)
+
+    def look_ahead(self) -> None:
+        """Announce what comes next: later than the batch that is wanted, so that nothing competes with it."""
+        self._announce(self._next - 1 - len(self._plans), self._window)
 
     def read_now(self, ticket: Ticket) -> Delivery:
         """Read a batch that belongs to no run."""
@@ -84,8 +91,8 @@ class LocalSource:
 
     close = finish
 
-    def _announce(self, number: int) -> None:
-        window = self._window if self._reader.hooks.answers("load_samples") else 0
+    def _announce(self, number: int, window: int) -> None:
+        window = window if self._reader.hooks.answers("load_samples") else 0
         ahead = sum(len(plan.indices) for n, plan, _ in self._plans if n > number)
         while self._next <= number or ahead < window:
             ticket = self._ahead(self._next)

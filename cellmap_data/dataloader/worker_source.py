@@ -91,6 +91,9 @@ class WorkerSource:
             self.close()
             raise
 
+    def look_ahead(self) -> None:
+        """Nothing: torch keeps its workers busy."""
+
     def finish(self) -> None:
         """Let workers skip what they have not begun; end them unless they are persistent."""
         if self._board is not None:

@@ -32,9 +32,9 @@ def live_reader() -> bool:
     return _live or team.has_helpers
 
 
-def tensorstore_reads() -> bool:
-    """Whether this process has asked tensorstore for anything."""
-    return _live
+def tensorstore_keeps() -> bool:
+    """Whether tensorstore has a share of the budget, because it reads what our own loops cannot."""
+    return _stores
 
 
 def cache_budget() -> int:

@@ -7,7 +7,7 @@ import threading
 import tensorstore as ts
 
 from cellmap_data.chunks import meter
-from cellmap_data.storage.cache import tensorstore_reads
+from cellmap_data.storage.cache import tensorstore_keeps
 
 _METRICS = {
     "hits": ("/tensorstore/cache/hit_count",),
@@ -35,7 +35,7 @@ def take_counts() -> dict[str, int]:
     """
     with _lock:
         new = meter.take()
-        if tensorstore_reads():
+        if new["asked"] or tensorstore_keeps():
             now = {name: sum(map(_value, paths)) for name, paths in _METRICS.items()}
             since = {name: now[name] - _taken[name] for name in now}
             _taken.update(now)

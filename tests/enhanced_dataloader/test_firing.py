@@ -134,7 +134,8 @@ def test_indexing_has_every_batch_hook_and_no_epoch_hook(recorder, workers):
         assert loader[[5, 6]]["idx"].tolist() == [5, 6]
     for hook in ("pre_batch", "load_samples", "post_collate", "post_batch"):
         assert recorder.calls(hook) == ["[4]", "[5, 6]"], hook
-    assert recorder.calls("post_sample") == ["4", "5", "6"]
+    first, *others = recorder.calls("post_sample")  # two threads read the halves of a batch
+    assert (first, sorted(others)) == ("4", ["5", "6"])
     assert recorder.calls("pre_epoch") == []
 
 
