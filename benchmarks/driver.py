@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from benchmarks.truth import Truth
 
 QUEUES = 4  # batches of each worker in a round, so that a round measures more than what was read ahead
 WARM = 120  # batches that fill a cache
+SETTLE = 4.0  # seconds that a contender delivers before it is measured: code is loaded, memory has grown
 
 
 class ContenderError(Exception):
@@ -99,12 +101,13 @@ class Contender:
 
     def length(self, seconds: float) -> int:
         """How many batches last so long, found in rounds that do not count."""
-        batches = self.least
+        batches, settled = self.least, time.monotonic() + SETTLE
         while True:
             took = self._run(f"run {batches}")["seconds"]
-            if took >= seconds / 2:
+            if took < seconds / 2:
+                batches *= 2
+            elif time.monotonic() > settled:
                 return max(self.least, round(batches * seconds / took))
-            batches *= 2
 
     def round(self, batches: int, step: str = "") -> None:
         """Deliver batches, each followed by a step, and keep how that went."""

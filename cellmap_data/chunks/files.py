@@ -143,7 +143,8 @@ class ChunkFiles:
         target = out.view(self._word) if out.dtype == self._dtype else out
         states, written = self._states(), self._written
         asked = layout.told([part.start for part in box], target)
-        held = Held.of(self._folder, self._numbers(box, states), self._word, self._size)
+        numbers = self._numbers(box, states) if kept_chunks.limit else []
+        held = Held.of(self._folder, numbers, self._word, self._size)
         tally = np.zeros(layout.TALLY_SIZE, np.int64)
         while True:
             ended = self._run(asked, states.reshape(-1), _like(target.dtype), held, tally)

@@ -123,12 +123,12 @@ class Held:
         path : str
             Of the array.
         numbers : sequence of int
-            Of the chunks; those that are of no interest are -1.
+            Of the chunks; those that are of no interest are -1. Empty for no chunk at all.
         dtype, size
             Of a chunk: its values, and how many.
         """
         room = kept_chunks.limit // (size * dtype.itemsize)
-        if not room:
+        if not (room and numbers):
             return _NONE
         blocks = kept_chunks.find(path, numbers)
         ready = np.array([block is not None for block in blocks], np.uint8)

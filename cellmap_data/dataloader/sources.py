@@ -75,8 +75,14 @@ class LocalSource:
         return Delivery(batch, arena.needed, arena.outside, planned.seconds, counts)
 
     def look_ahead(self) -> None:
-        """Announce what comes next: later than the batch that is wanted, so that nothing competes with it."""
-        self._announce(self._next - 1 - len(self._plans), self._window)
+        """Announce what comes next: now, so that nothing competed with the batch that was wanted.
+
+        One batch more if the next one is not there yet: then readers are behind, and must not run out of
+        work while the consumer is on its way back.
+        """
+        if self._reader.hooks.answers("load_samples"):
+            ahead = bool(self._plans) and self._plans[0][1].is_read
+            self._announce(self._next - len(self._plans) - ahead, self._window)
 
     def read_now(self, ticket: Ticket) -> Delivery:
         """Read a batch that belongs to no run."""
@@ -92,7 +98,6 @@ class LocalSource:
     close = finish
 
     def _announce(self, number: int, window: int) -> None:
-        window = window if self._reader.hooks.answers("load_samples") else 0
         ahead = sum(len(plan.indices) for n, plan, _ in self._plans if n > number)
         while self._next <= number or ahead < window:
             ticket = self._ahead(self._next)
