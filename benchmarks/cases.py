@@ -98,7 +98,12 @@ CASES = (
         Task(crops=16),
         (NATIVE, *ours(cache=1024), EARLIER[1], Setting("monai", 2), Setting("torchio", 2)),
     ),
-    Case("window", "raw + 3, 128^3, 8 patches a window", Task(), (NATIVE, *ours(cache=256, window=8))),
+    Case(
+        "window",
+        "raw + 3, 128^3, 8 patches a window",
+        Task(),
+        (NATIVE, *ours(cache=256, window=8), EARLIER[0]),  # which has no windows
+    ),
     Case("v2-128", "raw + 3, 128^3, zarr v2, chunks of 128^3", Task(chunk=128), (NATIVE, *ours())),
     Case("v3", "raw + 3, 128^3, zarr v3", Task(layout="v3"), (NATIVE, *ours())),
     Case("v3-128", "raw + 3, 128^3, v3, chunks of 128^3", Task(layout="v3", chunk=128), (NATIVE, *ours())),

@@ -1,7 +1,7 @@
 """Chunks that are files of this machine: opened, unpacked and put in place by compiled loops."""
 
 from cellmap_data.chunks.copying import against_the_grain, copy_block
-from cellmap_data.chunks.files import ChunkFiles, Packing, forget
+from cellmap_data.chunks.files import ChunkFiles, Packing, forget, times_written
 from cellmap_data.chunks.kept import kept_chunks
 from cellmap_data.chunks.layout import Codec
 from cellmap_data.chunks.meter import meter
@@ -21,4 +21,5 @@ __all__ = [
     "kept_chunks",
     "meter",
     "team",
+    "times_written",
 ]

@@ -18,6 +18,8 @@ Array: TypeAlias = npt.NDArray[Any]
 
 def against_the_grain(out: Array) -> bool:
     """Whether a copy in C order into ``out`` does not follow its fastest axis."""
+    if out.ndim > layout.NDIM or out.itemsize > 8 or any(s % out.itemsize for s in out.strides):
+        return False
     long = [axis for axis, n in enumerate(out.shape) if n > 1]
     fastest = min(((abs(out.strides[axis]), -axis) for axis in long), default=(0, 0))
     return bool(long) and -fastest[1] != long[-1]

@@ -34,6 +34,7 @@ _SMALL = 128
 _CASTS = {("u1", "f4"), ("i1", "f4"), ("u2", "f4"), ("i2", "f4")}
 """Casts that are compiled, beside none at all."""
 
+_lock = threading.Lock()
 _written: Counter[str] = Counter()
 """How often this process wrote to the folders of arrays."""
 
@@ -98,6 +99,7 @@ class ChunkFiles:
         self._array = np.array(
             [*layout.padded(self._chunks, 1), *layout.padded(self._grid, 1), *rest], np.int64
         )
+        self._kind, self._shape = (self._word.str, self._chunks, self._grid), tuple(shape)
         self._values = np.zeros(_VALUES, self._word)
         self._values[:1] = np.array([packing.fill], dtype).view(self._word)
         self._state_of = {self._values[0].item(): layout.FIRST}
@@ -122,6 +124,13 @@ class ChunkFiles:
         """Whether loops are compiled for memory of a dtype that is cast to."""
         return are_ready(*(self._word, self._word) if dtype == self._dtype else (self._dtype, dtype))
 
+    def takes(self, box: Box, out: Array) -> bool:
+        """Whether a box lies inside the array, and memory is such that loops may write a box there."""
+        inside = len(box) == len(self._shape) and all(
+            0 <= part.start <= part.stop <= n for part, n in zip(box, self._shape, strict=True)
+        )
+        return inside and layout.fits(box, out)
+
     def value(self, box: Box) -> Any:
         """The value in all of a box; None where it has several, or that is not known."""
         states = self._states()[self._touched(box)]
@@ -141,10 +150,10 @@ class ChunkFiles:
         if not out.size:
             return True
         target = out.view(self._word) if out.dtype == self._dtype else out
-        states, written = self._states(), self._written
+        states = self._states()
         asked = layout.told([part.start for part in box], target)
         numbers = self._numbers(box, states) if kept_chunks.limit else []
-        held = Held.of(self._folder, numbers, self._word, self._size)
+        held = Held.of(self._folder, self._kind, numbers, self._word, self._size)
         tally = np.zeros(layout.TALLY_SIZE, np.int64)
         while True:
             ended = self._run(asked, states.reshape(-1), _like(target.dtype), held, tally)
@@ -155,8 +164,7 @@ class ChunkFiles:
             elif ended != layout.ABSENT or not self._is_absent(box, int(asked[layout.BEGIN]), states):
                 return False
         workspace.tidy()
-        if written == _written[self._folder]:
-            held.keep()
+        held.keep()
         names = {"read": layout.BYTES, "unpacked": layout.UNPACKED, "filled": layout.FILLED}
         meter.add(**{name: int(tally[place]) for name, place in names.items()})
         return True
@@ -235,8 +243,14 @@ class ChunkFiles:
 def forget(folder: str) -> None:
     """Forget what is known of the array in a folder: this process has written to it, or removed it."""
     folder = os.path.realpath(folder)
-    _written[folder] += 1
+    with _lock:
+        _written[folder] += 1
     kept_chunks.drop(folder)
+
+
+def times_written(folder: str) -> int:
+    """How often this process wrote to the array in a folder, given by its real path."""
+    return _written[folder]
 
 
 @functools.lru_cache

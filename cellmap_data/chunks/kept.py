@@ -14,6 +14,8 @@ import numpy.typing as npt
 from cellmap_data.chunks.meter import meter
 
 Block: TypeAlias = npt.NDArray[Any]
+Kind: TypeAlias = tuple[Any, ...]
+Age: TypeAlias = tuple[int, int]
 
 
 class KeptChunks:
@@ -25,7 +27,9 @@ class KeptChunks:
 
     def __init__(self) -> None:
         self._limit = self._nbytes = 0
-        self._blocks: OrderedDict[tuple[str, int], Block] = OrderedDict()
+        self._blocks: OrderedDict[tuple[str, Kind, int], Block] = OrderedDict()
+        self._drops: Counter[str] = Counter()
+        self._clears = 0
         self._readers: Counter[str] = Counter()
         self._lock = threading.RLock()  # a reader may be collected, and so leave, while this thread holds it
 
@@ -56,31 +60,41 @@ class KeptChunks:
     def drop(self, path: str) -> None:
         """Keep nothing of an array that was kept before."""
         with self._lock:
+            self._drops[path] += 1
             for key in [key for key in self._blocks if key[0] == path]:
                 self._nbytes -= self._blocks.pop(key).nbytes
 
     def clear(self) -> None:
         """Keep nothing that was kept before."""
         with self._lock:
+            self._clears += 1
             self._blocks.clear()
             self._nbytes = 0
 
-    def find(self, path: str, numbers: Sequence[int]) -> list[Block | None]:
-        """The chunks of an array that have these numbers, and None for those that are not kept."""
+    def find(self, path: str, kind: Kind, numbers: Sequence[int]) -> tuple[list[Block | None], Age]:
+        """The chunks of an array that have these numbers, None for those not kept; and when that was.
+
+        ``kind`` tells arrays apart that were at the same path one after the other: dtype, chunks and grid.
+        """
         with self._lock:
-            found = [self._blocks.get((path, number)) for number in numbers]
+            found = [self._blocks.get((path, kind, number)) for number in numbers]
             for number, block in zip(numbers, found, strict=True):
                 if block is not None:
-                    self._blocks.move_to_end((path, number))
-        return found
+                    self._blocks.move_to_end((path, kind, number))
+            return found, (self._drops[path], self._clears)
 
-    def keep(self, path: str, blocks: Sequence[tuple[int, Block]]) -> None:
-        """Keep chunks, and drop those that were not wanted for the longest time if it is too much."""
+    def keep(self, path: str, kind: Kind, age: Age, blocks: Sequence[tuple[int, Block]]) -> None:
+        """Keep chunks, unless any of the array were dropped since they were looked for.
+
+        Those that were not wanted for the longest time go if it is too much.
+        """
         with self._lock:
+            if age != (self._drops[path], self._clears):
+                return
             for number, block in blocks:
-                before = self._blocks.pop((path, number), None)
+                before = self._blocks.pop((path, kind, number), None)
                 self._nbytes += block.nbytes - (0 if before is None else before.nbytes)
-                self._blocks[path, number] = block
+                self._blocks[path, kind, number] = block
             self._trim()
 
     def _trim(self) -> None:
@@ -109,19 +123,21 @@ class Held:
     """
 
     path: str
+    kind: Kind
+    age: Age
     numbers: Sequence[int]
     blocks: Sequence[Block | None]
     addresses: Block
     ready: Block
 
     @classmethod
-    def of(cls, path: str, numbers: Sequence[int], dtype: np.dtype[Any], size: int) -> Held:
+    def of(cls, path: str, kind: Kind, numbers: Sequence[int], dtype: np.dtype[Any], size: int) -> Held:
         """Find the chunks of an array, and take memory for those that are not kept, as far as it goes.
 
         Parameters
         ----------
-        path : str
-            Of the array.
+        path, kind
+            Of the array, see :meth:`KeptChunks.find`.
         numbers : sequence of int
             Of the chunks; those that are of no interest are -1. Empty for no chunk at all.
         dtype, size
@@ -130,7 +146,7 @@ class Held:
         room = kept_chunks.limit // (size * dtype.itemsize)
         if not (room and numbers):
             return _NONE
-        blocks = kept_chunks.find(path, numbers)
+        blocks, age = kept_chunks.find(path, kind, numbers)
         ready = np.array([block is not None for block in blocks], np.uint8)
         for k, number in enumerate(numbers):
             if blocks[k] is None and number >= 0 and room > 0:
@@ -139,12 +155,13 @@ class Held:
         addresses = [0 if block is None else block.ctypes.data for block in blocks]
         hits, wanted = int(ready.sum()), sum(number >= 0 for number in numbers)
         meter.add(hits=hits, misses=wanted - hits)
-        return cls(path, numbers, blocks, np.array(addresses, np.int64), ready)
+        return cls(path, kind, age, numbers, blocks, np.array(addresses, np.int64), ready)
 
     def keep(self) -> None:
         """Keep what has come."""
         came = zip(self.numbers, self.blocks, self.ready.tolist(), strict=True)
-        kept_chunks.keep(self.path, [(n, b) for n, b, ready in came if ready and b is not None])
+        there = [(n, b) for n, b, ready in came if ready and b is not None]
+        kept_chunks.keep(self.path, self.kind, self.age, there)
 
 
-_NONE = Held("", (), (), np.empty(0, np.int64), np.empty(0, np.uint8))
+_NONE = Held("", (), (0, 0), (), (), np.empty(0, np.int64), np.empty(0, np.uint8))

@@ -58,6 +58,12 @@ def word_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(f"{'i' if dtype.kind == 'i' else 'u'}{dtype.itemsize}")
 
 
+def fits(box: Sequence[slice], out: Array) -> bool:
+    """Whether loops may write a box to memory: of its shape, writeable, on whole elements."""
+    shape = tuple(part.stop - part.start for part in box)
+    return out.shape == shape and out.flags.writeable and all(s % out.itemsize == 0 for s in out.strides)
+
+
 def told(first: Sequence[int], out: Array) -> Array:
     """The box whose first voxel is ``first``, and the memory that it goes to."""
     strides = [stride // out.itemsize for stride in out.strides]

@@ -99,7 +99,8 @@ class Engine:
             batch = self._transform(delivery)
             if run is not None:
                 run.hand_over(batch)
-                self._source.look_ahead()
+                if number is not None and run.is_running:
+                    self._source.look_ahead()
             return batch
         except BaseException as error:
             if run is not None:

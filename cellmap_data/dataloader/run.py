@@ -58,6 +58,11 @@ class Run:
         self._delivered_at = self._cpu_then = 0.0
         self._state: Literal["new", "running", "ended", "superseded"] = "new"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether more batches may be asked for."""
+        return self._state == "running"
+
     def tickets(self) -> Iterator[Ticket]:
         """What the batch sampler yields; everything that happens between batches happens here."""
         try:

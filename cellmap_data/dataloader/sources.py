@@ -55,6 +55,7 @@ class LocalSource:
     def start(self, ahead: Ahead, first: int) -> None:
         """Begin with batch number ``first``; reading begins with the first ``get``."""
         self._ahead, self._next = ahead, first
+        self._plans.clear()
         self._run = SlotProvider.new_run()
         self._view = self._reader.view()
         storage.take_counts()  # what was read before belongs to others

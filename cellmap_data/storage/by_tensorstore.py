@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorstore as ts
 
-from cellmap_data.chunks import against_the_grain, copy_block, meter
-from cellmap_data.storage.access import key_value_store
+from cellmap_data.chunks import against_the_grain, copy_block, meter, times_written
+from cellmap_data.storage.access import key_value_store, real_path
 from cellmap_data.storage.cache import shared_context
 from cellmap_data.storage.failures import FAILURES, opening_failed, reading_failed
 from cellmap_data.storage.metadata import ArrayInfo
@@ -38,6 +38,7 @@ class StoredArray:
     def __init__(self, uri: str, info: ArrayInfo, context: Any, *, passing: bool) -> None:
         self._uri, self._info, self._context, self._passing = uri, info, context, passing
         self._store: ts.TensorStore | None = None
+        self._folder, self._written = real_path(uri), 0
         self._lock = threading.Lock()
 
     def read_into(self, box: Box, out: npt.NDArray[Any]) -> TensorStoreRead:
@@ -46,6 +47,9 @@ class StoredArray:
         touched = ((part.stop - 1) // n - part.start // n + 1 for part, n in zip(box, chunks, strict=False))
         nbytes = math.prod(touched) * math.prod(chunks) * self._info.dtype.itemsize
         meter.add(asked=nbytes if out.size else 0)
+        written = times_written(self._folder)
+        if written != self._written:  # by this process: what is cached from before is looked at again
+            self._written, self._store = written, None
         return TensorStoreRead(self._uri, self._store or self._open(), box, out)
 
     def _open(self) -> ts.TensorStore:
@@ -53,7 +57,7 @@ class StoredArray:
             if self._store is None:
                 spec: dict[str, Any] = {
                     "driver": _DRIVERS[self._info.zarr_format],
-                    "recheck_cached_data": False,
+                    "recheck_cached_data": "open",
                     "recheck_cached_metadata": False,
                 }
                 amended = self._info.amended

@@ -73,7 +73,7 @@ class ZarrReader:
     def read_into(self, box: Box, out: npt.NDArray[Any]) -> Pending:
         """Start to read ``box`` into ``out`` (any strides, any number type), and return at once."""
         files = self._files or self._look()
-        if files is None or not files.casts_to(out.dtype):
+        if files is None or not (files.casts_to(out.dtype) and files.takes(box, out)):
             return self._stored.read_into(box, out)
         if not files.is_ready(out.dtype):
             return self._passing().read_into(box, out)

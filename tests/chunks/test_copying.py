@@ -54,10 +54,21 @@ def test_nothing_beside_the_patch_is_written(part) -> None:
         (np.zeros((4, 5, 6)).transpose(0, 2, 1), True),
         (np.zeros((4, 5, 6)).transpose(2, 1, 0), True),
         (np.zeros((4, 1, 6)).transpose(0, 2, 1), False),
+        (np.zeros((2, 2, 2, 2, 2, 2)).T, False),
         (np.zeros((1, 1, 1)), False),
         (np.zeros(()), False),
     ],
-    ids=["plain", "mirrored", "z and y", "y and x", "z and x", "one line", "one voxel", "a number"],
+    ids=[
+        "plain",
+        "mirrored",
+        "z and y",
+        "y and x",
+        "z and x",
+        "one line",
+        "six axes",
+        "one voxel",
+        "a number",
+    ],
 )
 def test_the_grain_is_the_last_axis_that_is_long(out, expected) -> None:
     """A copy runs against the grain where its fastest axis is not the last."""

@@ -171,3 +171,38 @@ def test_a_damaged_file_is_not_read(codec, damage, tmp_path) -> None:
     assert not read or (damage == "long" and "zstd" in codec)  # frames may follow each other
     assert files.read((slice(8, 16), slice(0, 8), slice(0, 8)), out)
     np.testing.assert_array_equal(out, values[8:])
+
+
+@pytest.mark.parametrize("kind", ["outside", "other shape", "read-only", "half elements"])
+def test_what_loops_must_not_write_to_is_refused(kind, tmp_path) -> None:
+    """A box outside the array, and memory that does not suit it, are left to who checks them."""
+    values = np.arange(512, dtype=np.int16).reshape(8, 8, 8)
+    files = stored(tmp_path / "array", values, (4, 4, 4))
+    box, out = (slice(0, 4),) * 3, np.empty((4, 4, 4), np.int16)
+    assert files.takes(box, out)
+    if kind == "outside":
+        box = (slice(0, 4), slice(6, 10), slice(0, 4))
+    elif kind == "other shape":
+        out = out[:3]
+    elif kind == "read-only":
+        out.flags.writeable = False
+    else:
+        out = np.empty((4, 4, 4), np.dtype([("a", "i2"), ("b", "i1")]))["a"]
+    assert not files.takes(box, out)
+
+
+def test_an_array_made_anew_is_not_read_from_what_was_kept(tmp_path) -> None:
+    """Another reader of the folder, of an array of another size by then, gets what is stored now."""
+    old = np.arange(16 * 16 * 4, dtype=np.uint8).reshape(16, 16, 4)
+    before = stored(tmp_path / "array", old, (4, 4, 4))
+    assert before.read((slice(0, 16), slice(0, 16), slice(0, 4)), np.empty_like(old))
+    new = old[:, :12][::-1].copy()
+    array = zarr.open_array(str(tmp_path / "array"), mode="r+")
+    array.resize(new.shape)
+    array[...] = new
+    after = ChunkFiles(
+        str(tmp_path / "array"), "", "/", Packing(Codec.ZSTD, 0), new.shape, (4, 4, 4), new.dtype
+    )
+    out = np.empty_like(new)
+    assert after.read((slice(0, 16), slice(0, 12), slice(0, 4)), out)
+    np.testing.assert_array_equal(out, new)

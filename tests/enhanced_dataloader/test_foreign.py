@@ -80,3 +80,24 @@ def test_splitting_over_ranks_twice_is_an_error():
         pytest.raises(ShardedTwiceError, match="split over ranks once more"),
     ):
         list(rewrapped(loader, None, Lazy))
+
+
+def test_a_foreign_ticket_after_an_epoch_was_left_changes_no_epoch():
+    """A ticket that nobody handed out reads its batch, and the next epoch is what it would have been."""
+
+    def second_epoch(ticket):
+        with EnhancedCellMapDataLoader(Toy(), batch_size=3, rng=seeded()) as loader:
+            for _batch in loader:
+                break
+            if ticket:
+                assert loader.loader.collate_fn(ticket)["idx"].tolist() == ticket
+            return [batch["idx"].tolist() for batch in loader]
+
+    assert second_epoch([1, 2, 3]) == second_epoch(None)
+
+
+def test_a_rank_whose_only_ticket_is_foreign_gets_its_batch():
+    """A framework may fill up the last batch of a rank before that rank asked for any of its own."""
+    with EnhancedCellMapDataLoader(Toy(), batch_size=3, rng=seeded()) as loader:
+        next(iter(loader.loader.batch_sampler))
+        assert loader.loader.collate_fn([1, 2, 3])["idx"].tolist() == [1, 2, 3]

@@ -13,9 +13,11 @@ import pytest
 
 from cellmap_data.errors import MetadataError, StoreError, StoreNotFoundError
 from cellmap_data.storage import (
+    ArrayLayout,
     ArrayReader,
     Pending,
     ZarrReader,
+    ZarrWriter,
     open_array,
     read_array_info,
     read_attributes,
@@ -170,3 +172,18 @@ def test_a_path_that_is_not_there_is_told_with_what_is(tmp_path) -> None:
         for read in (read_attributes, read_array_info):
             with pytest.raises(StoreNotFoundError, match=f"next: .*{told}$"):
                 read(str(tmp_path / path))
+
+
+@pytest.mark.parametrize("block", [4, 8], ids=["chunks", "shards"])
+@pytest.mark.parametrize("wanted", ["u1", "f8"], ids=["as stored", "cast"])
+def test_what_this_process_writes_is_read(block, wanted, tmp_path) -> None:
+    """A reader that is open, and a new one, see what a writer of this process has written since."""
+    path, box = str(tmp_path / "array"), (slice(0, 8),) * 3
+    layout = ArrayLayout((8,) * 3, np.dtype("u1"), (block,) * 3, (4,) * 3, 0, ("z", "y", "x"), 3)
+    writer, reader = ZarrWriter(path, layout, create=True), ZarrReader(path)
+    for value in (1, 2):
+        writer.write(box, np.full((8, 8, 8), value, np.uint8))
+        for each in (reader, ZarrReader(path)):
+            out = np.empty((8, 8, 8), wanted)
+            each.read_into(box, out).result()
+            assert (out == value).all()
