@@ -142,10 +142,7 @@ def read_box(
             tally[FILLED] += 1
             if state == box[COMMON]:
                 continue
-        for axis in range(NDIM):
-            begin = at[axis] * array[CHUNK + axis]
-            low[axis] = max(begin, box[LO + axis])
-            high[axis] = min(begin + array[CHUNK + axis], box[LO + axis] + box[SIDES + axis])
+        reach = _part(array, box, at, low, high)
         if state >= FIRST:
             fill(out, values[state - FIRST], box, order, low, high)
             continue
@@ -153,11 +150,7 @@ def read_box(
             chunk = _array(pointer(held[k]), (scratch.size,), scratch.dtype)
             wanted, known = scratch.size, ready[k] != 0
         else:
-            chunk, known = scratch, False
-            wanted = 1
-            for axis in range(NDIM):
-                wanted_here = high[axis] - 1 - at[axis] * array[CHUNK + axis]
-                wanted = (wanted - 1) * array[CHUNK + axis] + wanted_here + 1
+            chunk, wanted, known = scratch, reach, False
         if not known:
             _name(path, array, at)
             ended = _unpack(path, array, chunk, wanted, packed, unpacker, tally)
@@ -167,11 +160,7 @@ def read_box(
             if held.size > 0 and held[k] != 0:
                 ready[k] = 1
             if state == UNSEEN:
-                if tally[NEEDED] > array[SMALL] or not _same(chunk):
-                    states[flat] = MIXED
-                elif tally[NEWS] < news.size:
-                    news[tally[NEWS]], news_values[tally[NEWS]] = flat, chunk[0]
-                    tally[NEWS] += 1
+                _learn(chunk, flat, tally[NEEDED] <= array[SMALL], states, news, news_values, tally)
         place(chunk, out, at, array, box, order, low, high)
     return DONE
 
@@ -204,6 +193,30 @@ def _chunk(array: Array, first: Array, count: Array, k: int, at: Array) -> int:
         flat += at[axis] * size
         size *= array[GRID + axis]
     return flat
+
+
+@compiled
+def _part(array: Array, box: Array, at: Array, low: Array, high: Array) -> int:
+    """The part of a box that lies in a chunk; and how many of its values reach to the last of them."""
+    reach = 1
+    for axis in range(NDIM):
+        begin = at[axis] * array[CHUNK + axis]
+        low[axis] = max(begin, box[LO + axis])
+        high[axis] = min(begin + array[CHUNK + axis], box[LO + axis] + box[SIDES + axis])
+        reach = (reach - 1) * array[CHUNK + axis] + high[axis] - begin
+    return reach
+
+
+@compiled
+def _learn(
+    chunk: Array, flat: int, is_small: bool, states: Array, news: Array, news_values: Array, tally: Array
+) -> None:
+    """Take note of a chunk that was unpacked for the first time: whether it holds one value, and which."""
+    if not is_small or not _same(chunk):
+        states[flat] = MIXED
+    elif tally[NEWS] < news.size:
+        news[tally[NEWS]], news_values[tally[NEWS]] = flat, chunk[0]
+        tally[NEWS] += 1
 
 
 @compiled
