@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cellmap_data.config import counted
 from cellmap_data.dataloader import CellMapDataLoader, HookRelay
 from cellmap_data.dataloader.choice import SamplerLike
 from cellmap_data.device.device_manager import DeviceManager
@@ -84,7 +85,7 @@ class EnhancedCellMapDataLoader(CellMapDataLoader):
         plugins: str | Mapping[str, Any] | Iterable[Any] | None = (),
         **torch_options: Any,
     ) -> None:
-        self.max_prefetch = max_prefetch
+        self.max_prefetch = counted("max_prefetch", max_prefetch, 1)
         self.plugin_manager = None
         self._lent = False
         self._enabled_plugins = enable_plugins

@@ -28,10 +28,9 @@ class PrefetchPlugin(DataLoaderPlugin):
 
     def __init__(self, max_prefetch: int = 8, priority: int = 100) -> None:
         super().__init__("prefetch", priority)
-        if max_prefetch < 1:
-            raise ConfigurationError(
-                message("prefetching needs room for a sample", expected="max_prefetch >= 1", got=max_prefetch)
-            )
+        if not isinstance(max_prefetch, int) or max_prefetch < 1:
+            rule, got = "prefetching needs room for a sample", repr(max_prefetch)
+            raise ConfigurationError(message(rule, expected="max_prefetch, an int from 1 on", got=got))
         self.max_prefetch = max_prefetch
         self._in_worker = False
         self._sequences: dict[int, _Sequence] = {}

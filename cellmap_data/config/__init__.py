@@ -3,7 +3,15 @@
 from cellmap_data.config.arrays import ArraySpec, parse_arrays
 from cellmap_data.config.axes import AXES, axes_of, in_zyx
 from cellmap_data.config.faults import list_faults, raise_faults, raise_together
-from cellmap_data.config.numbers import as_range, check_finite, check_place, counted, named, whole_number
+from cellmap_data.config.numbers import (
+    as_count,
+    as_range,
+    check_finite,
+    check_place,
+    counted,
+    named,
+    whole_number,
+)
 from cellmap_data.config.pad import Pad
 from cellmap_data.config.targets import TargetPath
 
@@ -12,6 +20,7 @@ __all__ = [
     "ArraySpec",
     "Pad",
     "TargetPath",
+    "as_count",
     "as_range",
     "axes_of",
     "check_finite",

@@ -23,16 +23,16 @@ def whole_number(value: Any, rule: str = "A position is a whole number.") -> int
     Raises
     ------
     TypeError
-        If it is anything else, a float of a whole value too: as for the index of a list.
+        If it is anything else, a float of a whole value too: as for the index of a list. Truth values are no
+        positions either, so a mask does not stand for 0 and 1.
     """
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        given = message(rule, expected="an int, or what stands for one", got=named(value))
-        raise TypeError(given) from error
+    number = as_count(value, None)
+    if number is None:
+        raise TypeError(message(rule, expected="an int, or what stands for one", got=named(value)))
+    return number
 
 
-def counted(name: str, value: Any, least: int | None = 0) -> int:
+def counted(name: str, value: Any, least: int | None = 0, hint: str = "") -> int:
     """A whole number from ``least`` on as an int; None for any.
 
     Raises
@@ -40,14 +40,23 @@ def counted(name: str, value: Any, least: int | None = 0) -> int:
     ConfigurationError
         If it is none, naming it.
     """
+    number = as_count(value, least)
+    if number is None:
+        expected = "an int" if least is None else f"an int from {least} on"
+        rule = f"{name} is a whole number"
+        raise ConfigurationError(message(rule, expected=expected, got=named(value), hint=hint))
+    return number
+
+
+def as_count(value: Any, least: int | None = 0) -> int | None:
+    """A whole number from ``least`` on as an int; None for what is none, truth values among it."""
+    if isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool"):
+        return None
     try:
         number = operator.index(value)
     except TypeError:
-        number = None
-    if number is None or (least is not None and number < least):
-        expected = "an int" if least is None else f"an int from {least} on"
-        raise ConfigurationError(message(f"{name} is a whole number", expected=expected, got=named(value)))
-    return number
+        return None
+    return number if least is None or number >= least else None
 
 
 def as_range(given: Any) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler
 
+from cellmap_data.config import named
 from cellmap_data.dataloader.locality import WindowWish
 from cellmap_data.dataloader.sampled import SamplerSchedule
 from cellmap_data.dataloader.schedule import EveryPosition, OrderSchedule, Schedule
@@ -83,7 +84,13 @@ class Wishes:
         if self.weighted:
             return self._weighted_sampler(dataset)
         sampler = self.sampler
-        return sampler() if callable(sampler) and not isinstance(sampler, Iterable) else sampler
+        if callable(sampler) and not isinstance(sampler, Iterable):
+            sampler = sampler()
+        if sampler is not None and (isinstance(sampler, str) or not isinstance(sampler, Iterable)):
+            rule = "a sampler says which positions are read, and in which order"
+            expected = "indices of the dataset, or a callable that returns some"
+            raise ConfigurationError(message(rule, expected=expected, got=named(sampler)))
+        return sampler
 
     def _weighted_sampler(self, dataset: Any) -> Iterable[int]:
         if not hasattr(dataset, "get_weighted_sampler"):

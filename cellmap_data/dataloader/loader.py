@@ -11,13 +11,13 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from cellmap_data.buffers import BatchSpec
-from cellmap_data.config import whole_number
+from cellmap_data.config import named, whole_number
 from cellmap_data.dataloader.choice import SamplerLike, Wishes
 from cellmap_data.dataloader.collate import collate
 from cellmap_data.dataloader.engine import Engine
 from cellmap_data.dataloader.front import TicketLoader
 from cellmap_data.dataloader.locality import WindowWish
-from cellmap_data.dataloader.options import TorchOptions
+from cellmap_data.dataloader.options import TorchOptions, check_counts
 from cellmap_data.dataloader.provenance import Explanation, batch_of, explanation
 from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.relay import HookRelay, NoPlugins
@@ -127,8 +127,7 @@ class CellMapDataLoader:
         self._options = TorchOptions.checked(
             torch_options, num_workers, batch_size, iterations_per_epoch, mine
         )
-        rng = rng or self._options.generator
-        self._clock = Clock(_seed_of(dataset) if rng is None else rng.initial_seed())
+        self._clock = Clock(_seed_of(dataset, rng or self._options.generator))
         self.hooks = self._make_hooks()
         self.refresh()
 
@@ -136,7 +135,14 @@ class CellMapDataLoader:
         """Apply what was assigned to ``sampler``, ``batch_size``, ``num_workers``, ``dataset``, ``is_train``.
 
         Iteration in progress is closed, workers end, a callable ``sampler`` is called again.
+
+        Raises
+        ------
+        ConfigurationError
+            When one of them cannot be right; the loader goes on as it was.
         """
+        _check_positions(self.dataset)
+        check_counts(self.num_workers, self.batch_size, self.iterations_per_epoch)
         if self._engine is not None:
             self._engine.close()
         schedule = self._schedule()
@@ -334,8 +340,13 @@ class CellMapDataLoader:
         return WindowWish(self.patches_per_window, self.window, self.windows_at_once, self.num_workers)
 
 
-def _seed_of(dataset: Any) -> int | None:
-    """The seed of a dataset, or of the one inside torch's own wrappers."""
+def _seed_of(dataset: Any, rng: torch.Generator | None) -> int | None:
+    """The seed of a generator, else that of a dataset or of the one inside torch's own wrappers."""
+    if rng is not None:
+        if not isinstance(rng, torch.Generator):
+            rule, hint = "rng gives a loader its seed", "torch.Generator().manual_seed(0) has the seed 0"
+            raise ConfigurationError(message(rule, expected="a torch.Generator", got=named(rng), hint=hint))
+        return rng.initial_seed()
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     seed: int | None = getattr(dataset, "seed", None)

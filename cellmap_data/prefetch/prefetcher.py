@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from cellmap_data.errors import ConfigurationError, ExhaustedError, LoaderError, message
+from cellmap_data.config import counted
+from cellmap_data.errors import ExhaustedError, LoaderError, message
 from cellmap_data.prefetch.run import Run
 
 Item = TypeVar("Item")
@@ -42,18 +43,13 @@ class Prefetcher(Generic[Item, Result]):
     Raises
     ------
     ConfigurationError
-        When a number is smaller than 1.
+        When a number counts nothing.
     """
 
     def __init__(self, fetch_fn: Callable[[Item], Result], max_prefetch: int = 8, threads: int = 2) -> None:
-        for name, value in {"max_prefetch": max_prefetch, "threads": threads}.items():
-            if value < 1:
-                raise ConfigurationError(
-                    message("a prefetcher needs room for one item", expected=f"{name} >= 1", got=value)
-                )
         self.fetch_fn = fetch_fn
-        self.max_prefetch = max_prefetch
-        self.threads = threads
+        self.max_prefetch = counted("max_prefetch", max_prefetch, 1)
+        self.threads = counted("threads", threads, 1)
         self._run: Run[Item, Result] | None = None
 
     def start(self, indices: Iterable[Item] = ()) -> Self:

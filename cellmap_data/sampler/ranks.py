@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from cellmap_data.config import as_count
 from cellmap_data.errors import ConfigurationError, message
 
 
@@ -37,17 +38,18 @@ class RankOptions(NamedTuple):
         """
         if world_size == 1 and rank is None:
             rank = 0
-        if (rank is None) != (world_size is None) or (
-            rank is not None and world_size is not None and not 0 <= rank < world_size
-        ):
+        which, world = as_count(rank), as_count(world_size, 1)
+        if (rank, world_size) == (None, None):
+            return cls()
+        if which is None or world is None or which >= world:
             raise ConfigurationError(
                 message(
                     "a rank is one of the world's",
                     expected="0 <= rank < world_size; world_size=1 alone; neither for torch.distributed",
-                    got=f"rank={rank}, world_size={world_size}",
+                    got=f"rank={rank!r}, world_size={world_size!r}",
                 )
             )
-        return cls(rank, world_size)
+        return cls(which, world)
 
     def now(self) -> Ranks:
         """The ranks as given, else those of torch.distributed if it is initialised, else one."""

@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from cellmap_data.config import as_count
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler.chance import GAMMA, Indices, Words, keys_of, mixed
 from cellmap_data.sampler.orders import ROUNDS, ShuffledOrder, feistel, half_bits
@@ -135,12 +136,12 @@ class WindowedOrder:
 
     def __post_init__(self) -> None:
         size = self.windows.size
-        if not 1 <= size <= 1 << 62 or self.patches < 1 or self.at_once < 1:
+        if not 1 <= size <= 1 << 62 or not as_count(self.patches, 1) or not as_count(self.at_once, 1):
             raise ConfigurationError(
                 message(
                     "an order by windows needs positions and takes some of them at a time",
-                    expected="1 to 2**62 positions, patches >= 1, at_once >= 1",
-                    got=f"{size} positions, patches={self.patches}, at_once={self.at_once}",
+                    expected="1 to 2**62 positions; patches and at_once are whole numbers from 1 on",
+                    got=f"{size} positions, patches={self.patches!r}, at_once={self.at_once!r}",
                 )
             )
         sizes, counts = self.windows.sizes, self.windows.counts

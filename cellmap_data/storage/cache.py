@@ -14,7 +14,7 @@ from pathlib import Path
 import tensorstore as ts
 
 from cellmap_data.chunks import kept_chunks, team
-from cellmap_data.errors import ConfigurationError, message
+from cellmap_data.config import counted
 
 _BRIEFLY = 64 << 20  # bytes of chunks that are kept until our own loops are ready
 SHARE = 8
@@ -51,10 +51,15 @@ def set_cache_budget(nbytes: int | None) -> None:
     """Keep at most ``nbytes`` of decoded chunks in this process; None for the default, 0 for no cache.
 
     Arrays that tensorstore has open keep their share of the old cache until they are closed.
+
+    Raises
+    ------
+    ConfigurationError
+        If that is no number of bytes.
     """
-    if nbytes is not None and nbytes < 0:
-        raise ConfigurationError(message("A budget cannot be negative.", expected="bytes >= 0", got=nbytes))
     global _budget, _stores
+    if nbytes is not None:
+        nbytes = counted("A cache budget", nbytes, hint="count bytes: 1 << 30 is a GiB; None is the default")
     with _lock:
         _budget, _stores = nbytes, False
         _share()

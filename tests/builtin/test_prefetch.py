@@ -111,7 +111,8 @@ def test_workers_read_themselves():
     assert reading_threads() == []
 
 
-def test_room_for_nothing_is_refused():
-    """``max_prefetch`` below one is an error that says so."""
-    with pytest.raises(ConfigurationError, match="max_prefetch >= 1"):
-        PrefetchPlugin(max_prefetch=0)
+@pytest.mark.parametrize("given", [0, "8", 1.5], ids=repr)
+def test_room_for_nothing_is_refused(given):
+    """``max_prefetch`` that is no number from one on is an error that says so."""
+    with pytest.raises(ConfigurationError, match="max_prefetch, an int from 1 on"):
+        PrefetchPlugin(max_prefetch=given)

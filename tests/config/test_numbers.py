@@ -21,14 +21,17 @@ def test_integers_of_any_type_are_whole(given) -> None:
     assert (found, type(found)) == (3, int)
 
 
-@pytest.mark.parametrize("given", [3.0, torch.tensor(3.0), "3", [3], None], ids=repr)
+NOT_WHOLE = [3.0, torch.tensor(3.0), "3", [3], None, True, torch.tensor(True)]
+
+
+@pytest.mark.parametrize("given", NOT_WHOLE, ids=repr)
 def test_nothing_is_rounded_to_be_whole(given) -> None:
-    """What is no integer is a TypeError, as for a list; it says what was given."""
+    """What is no integer, or says yes or no, is a TypeError that says what was given."""
     with pytest.raises(TypeError, match=rf"(?s)whole number.*got: +{type(given).__name__}"):
         whole_number(given)
 
 
-@pytest.mark.parametrize(("given", "least"), [(-1, 0), (0, 1), (1.0, 0), ("1", None)], ids=repr)
+@pytest.mark.parametrize(("given", "least"), [(-1, 0), (0, 1), (1.0, 0), ("1", None), (True, 0)], ids=repr)
 def test_what_counts_nothing_is_refused(given, least) -> None:
     """By name, with what it should be."""
     assert counted("epoch", np.int64(3), least) == 3

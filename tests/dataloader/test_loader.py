@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -248,6 +249,15 @@ def test_a_sampler_yields_whole_numbers():
         ({"dataset": Toy(), "sampler": [1], "shuffle": True}, "sampler, shuffle"),
         ({"dataset": Toy(), "iterations_per_epoch": -1}, "iterations_per_epoch is -1"),
         ({"dataset": Toy(0), "iterations_per_epoch": 3}, "a dataset of length 0"),
+        ({"dataset": Toy(), "num_workers": True}, "num_workers is True"),
+        ({"dataset": Toy(), "num_workers": 1, "prefetch_factor": "2"}, "prefetch_factor is '2'"),
+        ({"dataset": Toy(), "num_workers": 1, "timeout": math.nan}, "timeout is nan, expected seconds"),
+        ({"dataset": Toy(), "collate_fn": 3}, "collate_fn is 3, expected a function"),
+        ({"dataset": Toy(), "batch_sampler": 3}, "batch_sampler is 3, expected lists"),
+        ({"dataset": Toy(), "sampler": "shuffled"}, "(?s)which positions are read.*got: +str 'shuffled'"),
+        ({"dataset": Toy(), "rng": 3}, "(?s)a torch.Generator.*got: +int 3.*manual_seed"),
+        ({"dataset": Toy(), "rank": "0", "world_size": 2}, "(?s)a rank is one of the world's.*rank='0'"),
+        ({"dataset": Toy(), "rank": 0.5, "world_size": 2}, "rank=0.5"),
     ],
     ids=[
         "iterable",
@@ -264,9 +274,39 @@ def test_a_sampler_yields_whole_numbers():
         "two-orders",
         "no-epoch",
         "no-position",
+        "yes-workers",
+        "text-factor",
+        "no-time",
+        "no-function",
+        "no-lists",
+        "text-sampler",
+        "no-generator",
+        "text-rank",
+        "half-a-rank",
     ],
 )
 def test_wrong_arguments_are_explained(arguments, words):
     """An argument that cannot be right is an error that names it and what to do."""
     with pytest.raises(ConfigurationError, match=words):
         CellMapDataLoader(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("batch_size", 0), ("batch_size", "2"), ("num_workers", -1), ("dataset", 3)],
+    ids=["no-batch", "text", "fewer-than-none", "no-dataset"],
+)
+def test_what_is_assigned_is_checked_as_what_is_given(name, value):
+    """``refresh`` refuses what the constructor would, and the loader goes on as it was."""
+    loader = CellMapDataLoader(Toy(4), batch_size=2, is_train=False)
+    with pytest.raises(ConfigurationError, match=name):
+        setattr(loader, name, value)
+        loader.refresh()
+    assert [batch["idx"].tolist() for batch in loader.loader] == [[0, 1], [2, 3]]
+
+
+def test_a_mask_is_no_list_of_positions():
+    """Truth values would read positions 0 and 1 again and again."""
+    loader = CellMapDataLoader(Toy(4))
+    with pytest.raises(TypeError, match="whole number"):
+        loader[torch.tensor([True, False, True, True])]

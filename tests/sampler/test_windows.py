@@ -127,8 +127,8 @@ def test_a_sampler_yields_the_order():
 
 @pytest.mark.parametrize(
     ("cut", "patches", "at_once"),
-    [([], 1, 1), ([cube(4, 2)], 0, 1), ([cube(4, 2)], 1, 0)],
-    ids=["nothing", "no patch", "no window"],
+    [([], 1, 1), ([cube(4, 2)], 0, 1), ([cube(4, 2)], 1, 0), ([cube(4, 2)], 1.5, 1)],
+    ids=["nothing", "no patch", "no window", "part of a patch"],
 )
 def test_what_counts_nothing_is_refused(cut, patches, at_once):
     """With the numbers that were given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -29,10 +30,14 @@ def test_the_budget_can_be_set() -> None:
     assert 0 < cache_budget() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 8
 
 
-def test_a_negative_budget_is_refused() -> None:
-    """Memory cannot be negative."""
-    with pytest.raises(ConfigurationError, match="negative"):
-        set_cache_budget(-1)
+@pytest.mark.usefixtures("default_budget")
+@pytest.mark.parametrize("given", [-1, "1GB", 1.5, math.nan, True], ids=repr)
+def test_what_is_no_number_of_bytes_is_refused(given) -> None:
+    """A budget counts bytes: anything else is an error that says how to write one, and changes nothing."""
+    set_cache_budget(np.int64(4096))
+    with pytest.raises(ConfigurationError, match=r"(?s)budget.*an int from 0 on.*1 << 30 is a GiB"):
+        set_cache_budget(given)
+    assert cache_budget() == 4096
 
 
 def test_the_budget_bounds_the_memory_of_a_process(tmp_path) -> None:
