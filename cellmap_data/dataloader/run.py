@@ -196,21 +196,34 @@ class Run:
 
 
 class _Tickets:
-    """The tickets of an epoch, made once and read by two: the iterator, and the source ahead of it."""
+    """The tickets of an epoch, made once and read by two: the iterator, and the source ahead of it.
+
+    What a sampler raises it raises to both: the source may ask first, and is not the one to end the epoch.
+    """
 
     def __init__(self, batches: Iterator[Ticket], trail: int) -> None:
         self._batches, self.trail = batches, trail
         self._known: deque[Ticket] = deque()
         self._first = 0
+        self._failure: Exception | None = None
 
     def at(self, number: int) -> Ticket | None:
         """The ticket of a number that is not forgotten yet; None past the end."""
         while number >= self._first + len(self._known):
-            ticket = next(self._batches, None)
+            ticket = self._made()
             if ticket is None:
                 return None
             self._known.append(ticket)
         return self._known[number - self._first]
+
+    def _made(self) -> Ticket | None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return next(self._batches, None)
+        except Exception as error:
+            self._failure = error
+            raise
 
     def find(self, ticket: list[int], start: int) -> int | None:
         """The number of an equal ticket at ``start`` or later, among those that were made."""

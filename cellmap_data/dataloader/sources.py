@@ -26,7 +26,10 @@ class Source(Protocol):
         """The batch of that number; numbers only grow, and what is passed over is thrown away."""
 
     def look_ahead(self) -> None:
-        """Begin with what comes next: the consumer has the batch that it asked for."""
+        """Begin with what comes next: the consumer has the batch that it asked for.
+
+        What goes wrong is raised by the ``get`` of the batch that it concerns.
+        """
 
     def finish(self) -> None:
         """End the run; work that has begun may be thrown away."""
@@ -51,10 +54,11 @@ class LocalSource:
     def __init__(self, reader: BatchReader, spec: BatchSpec, window: int = 0) -> None:
         self._reader, self._spec, self._window = reader, spec, window
         self._plans: deque[tuple[int, PlannedBatch, SlotProvider | None]] = deque()
+        self._failure: Exception | None = None
 
     def start(self, ahead: Ahead, first: int) -> None:
         """Begin with batch number ``first``; reading begins with the first ``get``."""
-        self._ahead, self._next = ahead, first
+        self._ahead, self._next, self._failure = ahead, first, None
         self._plans.clear()
         self._run = SlotProvider.new_run()
         self._view = self._reader.view()
@@ -81,9 +85,12 @@ class LocalSource:
         One batch more if the next one is not there yet: then readers are behind, and must not run out of
         work while the consumer is on its way back.
         """
-        if self._reader.hooks.answers("load_samples"):
+        if self._failure is None and self._reader.hooks.answers("load_samples"):
             ahead = bool(self._plans) and self._plans[0][1].is_read
-            self._announce(self._next - len(self._plans) - ahead, self._window)
+            try:
+                self._announce(self._next - len(self._plans) - ahead, self._window)
+            except Exception as error:  # noqa: BLE001 - raised when the batch is wanted that it concerns
+                self._failure = error
 
     def read_now(self, ticket: Ticket) -> Delivery:
         """Read a batch that belongs to no run."""
@@ -95,20 +102,23 @@ class LocalSource:
     def finish(self) -> None:
         """Forget what was announced; plugins learn of the end by ``post_epoch``."""
         self._plans.clear()
+        self._failure = None
 
     close = finish
 
     def _announce(self, number: int, window: int) -> None:
         ahead = sum(len(plan.indices) for n, plan, _ in self._plans if n > number)
         while self._next <= number or ahead < window:
+            if self._failure is not None:
+                raise self._failure
             ticket = self._ahead(self._next)
             if ticket is None:
                 return
             planned, provider = self._plan(ticket)
+            self._reader.announce(self._view, planned)
             self._plans.append((self._next, planned, provider))
             ahead += len(ticket) if self._next > number else 0
             self._next += 1
-            self._reader.announce(self._view, planned)
 
     def _plan(self, ticket: Ticket) -> tuple[PlannedBatch, SlotProvider | None]:
         provider = self._reader.hooks.allocate_batch(spec=self._spec)

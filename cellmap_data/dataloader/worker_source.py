@@ -56,11 +56,12 @@ class WorkerSource:
         self._board: Board | None = None
         self._run = 0
         self._runs: set[int] = set()
+        self._failure: Exception | None = None
 
     def start(self, ahead: Ahead, first: int) -> None:
         """Begin with batch number ``first``; workers start with the first ``get``."""
         self._ahead, self.first, self._next = ahead, first, first
-        self._batches = None
+        self._batches = self._failure = None
 
     def get(self, number: int) -> Delivery:
         """Wait for the batch of that number, or the error that a worker sends instead.
@@ -114,7 +115,17 @@ class WorkerSource:
         self._provider = self._board = None
 
     def plan(self, number: int) -> Plan | None:
-        """The plan of a batch, made when torch asks for it to keep its workers busy."""
+        """The plan of a batch, made when torch asks for it to keep its workers busy; None for no more.
+
+        What goes wrong is raised when all batches before have been received, which torch would lose.
+        """
+        try:
+            return self._planned(number)
+        except Exception as error:  # noqa: BLE001 - raised when the batch is wanted that it concerns
+            self._failure = error
+            return None
+
+    def _planned(self, number: int) -> Plan | None:
         ticket = self._ahead(number)
         if ticket is None:
             return None
@@ -135,6 +146,8 @@ class WorkerSource:
             if type(error) is not RuntimeError or str(error).startswith("Caught"):
                 raise
             raise _explained(error) from error
+        if delivery is None and self._failure is not None:
+            raise self._failure
         if delivery is None or delivery.is_empty:
             raise LoaderError(message("workers delivered nothing", place=f"batch {self._next}"))
         return delivery
