@@ -112,8 +112,7 @@ class _Sequence:
             self._reader.start([])
         parts = [indices[start : start + part] for start in range(0, len(indices), part)]
         self._batches.append((indices, len(parts)))
-        for one in parts:
-            self._reader.submit(one)
+        self._reader.submit(*parts)
 
     def take(self, indices: Sequence[int]) -> list[Any] | None:
         if self._reader is None or all(begun is not indices for begun, _ in self._batches):

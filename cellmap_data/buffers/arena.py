@@ -93,7 +93,9 @@ class BatchMemory:
     Attributes
     ----------
     arrays
-        Name -> array of shape ``(size, ...)``.
+        Name -> array of shape ``(size, ...)`` that samples are read into.
+    laid
+        The same for what plugins and transforms made anew.
     finished
         Row -> the sample as it left the last plugin.
     """
@@ -102,8 +104,10 @@ class BatchMemory:
         self.size = size
         self.arena = arena
         self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self.laid: dict[str, npt.NDArray[Any]] = {}
         self.finished: dict[int, Any] = {}
         self._claimed: set[int] = set()
+        self._taken: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
 
     def claim(self, first: int, count: int) -> Allocate:
@@ -117,6 +121,25 @@ class BatchMemory:
                 return fresh
             self._claimed |= rows
         return self._rows(first)
+
+    def lay(self, name: str, row: int, values: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """Copy one sample's array to its row, and return that.
+
+        None if another sample's differs in shape or dtype, or if the row was given away before: something may
+        look at it. For that reason it is never one that was read into.
+        """
+        with self._lock:
+            if (name, row) in self._taken:
+                return None
+            self._taken.add((name, row))
+            array = self.laid.get(name)
+            if array is None:
+                array = self.laid[name] = self.arena.allocate((self.size, *values.shape), values.dtype)
+        place = array[row, ...]
+        if place.shape != values.shape or place.dtype != values.dtype:
+            return None
+        place[...] = values
+        return place
 
     def _rows(self, first: int) -> Allocate:
 

@@ -49,6 +49,32 @@ def collate(samples: Sequence[Any], memory: BatchMemory | None = None) -> Any:
     return {key: _field(key, [sample[key] for sample in samples], memory) for key in keys}
 
 
+def lay(sample: Any, row: int, memory: BatchMemory) -> Any:
+    """The sample with its tensors where the batch will be, copied there by whoever has read it.
+
+    What ``collate`` would have to copy, because a plugin or transform made it anew, is copied by the threads
+    that read and not by the consumer's. Tensors that are not plain ones in host memory stay where they are,
+    and so does all of a sample that is no plain dictionary.
+    """
+    if type(sample) is not dict:
+        return sample
+    return {key: _laid(key, value, row, memory) for key, value in sample.items()}
+
+
+def _laid(key: str, value: Any, row: int, memory: BatchMemory) -> Any:
+    if type(value) is not torch.Tensor or value.device.type != "cpu" or value.dtype == torch.bfloat16:
+        return value
+    home = memory.arrays.get(key)
+    if home is not None and value.shape == home.shape[1:] and _is_row(value, row, torch.from_numpy(home)):
+        return value
+    try:
+        array = value.detach().numpy()
+    except (RuntimeError, TypeError):  # sparse, quantised, conjugated: collate knows what to do, or says so
+        return value
+    place = memory.lay(key, row, array)
+    return value if place is None else torch.from_numpy(place)
+
+
 def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
     if not all(isinstance(v, torch.Tensor) or _is_numeric(v) for v in values):
         return values
@@ -74,11 +100,11 @@ def _is_numeric(value: Any) -> bool:
 
 
 def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.Tensor:
-    home = memory.arrays.get(key)
-    if home is not None and home.shape == (len(tensors), *tensors[0].shape):
-        batch = torch.from_numpy(home)
-        if batch.dtype == tensors[0].dtype and _are_rows(tensors, batch):
-            return batch
+    for home in (memory.laid.get(key), memory.arrays.get(key)):
+        if home is not None and home.shape == (len(tensors), *tensors[0].shape):
+            batch = torch.from_numpy(home)
+            if all(_is_row(tensor, row, batch) for row, tensor in enumerate(tensors)):
+                return batch
     # Never into the rows that were read: a tensor of this field, or of another, may still look at them.
     first = tensors[0]
     if first.device.type != "cpu" or first.dtype == torch.bfloat16:
@@ -88,15 +114,14 @@ def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.
     return torch.stack([tensor.detach() for tensor in tensors], out=batch)
 
 
-def _are_rows(tensors: Sequence[torch.Tensor], batch: torch.Tensor) -> bool:
-    """Whether tensors are the rows of a batch, one after the other.
+def _is_row(tensor: torch.Tensor, row: int, batch: torch.Tensor) -> bool:
+    """Whether a tensor of the right shape is one row of a batch.
 
-    Arithmetic: to take the rows from the batch would let go of Python's lock for each, and of a busy one that
-    costs the consumer more than the batch itself.
+    Arithmetic: to take the row from the batch would let go of Python's lock, and of a busy one that costs the
+    consumer more than the batch itself.
     """
-    first, (step, *strides) = batch.data_ptr(), batch.stride()
-    step *= batch.element_size()
-    return all(
-        tensor.data_ptr() == first + row * step and tensor.stride() == tuple(strides)
-        for row, tensor in enumerate(tensors)
-    )
+    step, *strides = batch.stride()
+    start = batch.data_ptr() + row * step * batch.element_size()
+    if tensor.layout != torch.strided or tensor.dtype != batch.dtype:
+        return False
+    return tensor.data_ptr() == start and tensor.stride() == tuple(strides)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cellmap_data.buffers import Allocate, Arena, BatchMemory, fresh
 from cellmap_data.buffers.memory import Bytes
-from cellmap_data.dataloader.collate import collate
+from cellmap_data.dataloader.collate import collate, lay
 from cellmap_data.dataloader.leaves import place_of, places_of, read_samples
 from cellmap_data.dataloader.profiling import lock_delay, profiled
 from cellmap_data.dataloader.relay import HookRelay
@@ -110,7 +110,8 @@ class BatchReader:
 
     def view(self) -> FinishedSamples:
         """A new face of the dataset for hooks; a sequence of batches read in order has one of its own."""
-        return FinishedSamples(self.dataset, self.hooks, self.is_train, self._sampled)
+        stacked = self.collate_fn is None
+        return FinishedSamples(self.dataset, self.hooks, self.is_train, self._sampled, stacked)
 
     def again(self, indices: Sequence[SampleIndex], row: int) -> Any:
         """One sample of a batch, read and finished as it was in that batch; the others are not read."""
@@ -145,10 +146,14 @@ class FinishedSamples:
 
     This is the ``dataset`` that hooks are given. It reads into the memory of the batch the indices were
     planned for; indices it does not know are read into fresh memory. Other attributes are the dataset's.
+    ``stacked`` says that batches are put together by our own collation, which wants samples in that memory.
     """
 
-    def __init__(self, dataset: Any, hooks: HookRelay, is_train: bool, sampled: bool = False) -> None:
+    def __init__(
+        self, dataset: Any, hooks: HookRelay, is_train: bool, sampled: bool = False, stacked: bool = True
+    ) -> None:
         self._dataset, self._hooks, self._is_train, self._sampled = dataset, hooks, is_train, sampled
+        self._stacked = stacked
         self._awaited, self._unlooked = False, 0
 
     @contextmanager
@@ -182,11 +187,13 @@ class FinishedSamples:
             samples = self._read(indices, _allocator(batch, indices))
         read = time.perf_counter()
         with profiled("post_sample"):
-            finished = [self.finish(sample, index) for sample, index in zip(samples, indices, strict=True)]
+            changed = [self._changed(sample, index) for sample, index in zip(samples, indices, strict=True)]
+        end = time.perf_counter()
+        finished = [self._kept(sample, index) for sample, index in zip(changed, indices, strict=True)]
         if batch is not None:
             stages = heard.seconds
             batch.seconds += [("read", read - start - sum(stages.values())), *stages.items()]
-            batch.seconds += [("post_sample", time.perf_counter() - read)]
+            batch.seconds += [("post_sample", end - read), ("collate", time.perf_counter() - end)]
             batch.counts += heard.counts.items()
         return finished
 
@@ -222,16 +229,27 @@ class FinishedSamples:
             ) from error
 
     def finish(self, sample: Any, index: int) -> Any:
-        """Run ``post_sample`` on one sample."""
+        """Run ``post_sample`` on one sample, and lay it where its batch will be."""
+        return self._kept(self._changed(sample, index), index)
+
+    def _kept(self, sample: Any, index: int) -> Any:
+        """A sample as its batch will hold it."""
         batch = index.batch() if isinstance(index, PlannedIndex) else None
-        hooks = self._hooks if batch is None else batch.begun(self._hooks)
-        if isinstance(index, SampleIndex) and hooks.answers("post_sample"):
-            sample = self._changed(sample, index, hooks)
         if batch is not None and isinstance(index, PlannedIndex):
+            if self._stacked:
+                sample = lay(sample, index.row, batch.memory)
             batch.memory.finished[index.row] = sample
         return sample
 
-    def _changed(self, sample: Any, index: SampleIndex, hooks: HookRelay) -> Any:
+    def _changed(self, sample: Any, index: int) -> Any:
+        """A sample as plugins change it."""
+        batch = index.batch() if isinstance(index, PlannedIndex) else None
+        hooks = self._hooks if batch is None else batch.begun(self._hooks)
+        if isinstance(index, SampleIndex) and hooks.answers("post_sample"):
+            sample = self._passed_on(sample, index, hooks)
+        return sample
+
+    def _passed_on(self, sample: Any, index: SampleIndex, hooks: HookRelay) -> Any:
         """A sample as plugins change it, or another one in its place if they fail on it and may."""
         wanted = index
         while True:

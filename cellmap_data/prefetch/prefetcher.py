@@ -62,15 +62,15 @@ class Prefetcher(Generic[Item, Result]):
         self._run.start(min(self.threads, self.max_prefetch))
         return self
 
-    def submit(self, item: Item) -> None:
-        """Append one item, to come after all that was given before; never waits.
+    def submit(self, *items: Item) -> None:
+        """Append items, to come after all that was given before; never waits.
 
         Raises
         ------
         LoaderError
             When the prefetcher is not running.
         """
-        self._started().submit(item)
+        self._started().submit(items)
 
     def get(self, timeout: float | None = None) -> Result:
         """The result of the next item, waiting for it if need be.

@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -45,8 +45,10 @@ class Run(Generic[Item, Result]):
 
     Threads wait for *permits*; each lets one item be begun. A permit is free, or waits in the queue for a
     thread, or belongs to an item that was begun and not taken: their sum is ``limit`` at all times, which is
-    the bound. A waiting thread knows the queue and nothing else, so a run can be collected; the
-    finalizer only puts into the queue, which unlike a lock is safe inside a garbage collection.
+    the bound. Several come as one number: the thread that takes it puts back what it does not use, and so
+    wakes the next, which costs a consumer that submits less than to wake them all. A waiting thread knows
+    the queue and nothing else, so a run can be collected; the finalizer only puts into the queue, which
+    unlike a lock is safe inside a garbage collection.
     """
 
     def __init__(self, fetch: Callable[[Item], Result], items: Iterator[Item], limit: int) -> None:
@@ -57,7 +59,7 @@ class Run(Generic[Item, Result]):
         self._free = limit
         self._drawing = threading.Lock()  # held while the next item is drawn, for places to keep its order
         self._changed = threading.Condition()  # guards all the rest
-        self._permits: SimpleQueue[bool] = SimpleQueue()
+        self._permits: SimpleQueue[int] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._stopped = False
 
@@ -72,16 +74,15 @@ class Run(Generic[Item, Result]):
         for thread in self._threads:
             thread.start()
         with self._changed:
-            for _ in range(self._free):
-                self._offer()
+            self._offer(self._free)
 
-    def submit(self, item: Item) -> None:
-        """Append an item."""
+    def submit(self, items: Sequence[Item]) -> None:
+        """Append items."""
         with self._changed:
             if self._stopped:
                 raise LoaderError(message("the prefetcher was stopped", hint="call start(indices) again"))
-            self._submitted.append(item)
-            self._offer()
+            self._submitted += items
+            self._offer(len(items))
 
     def take(self, timeout: float | None = None) -> Place[Result] | None:
         """The next item's place as soon as it is done; None when there is none, or after ``stop``."""
@@ -91,7 +92,7 @@ class Run(Generic[Item, Result]):
             if not self._places:
                 return None
             self._free += 1
-            self._offer()
+            self._offer(1)
             return self._places.popleft()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -153,11 +154,12 @@ class Run(Generic[Item, Result]):
             self._places.append(place)
             return place, item
 
-    def _offer(self) -> None:
-        """Hand out one free permit, if there may be an item for it."""
-        if self._free and self._may_have_items():
-            self._free -= 1
-            self._permits.put(True)
+    def _offer(self, count: int) -> None:
+        """Hand out that many permits, as far as they are free, if there may be items for them."""
+        count = min(count, self._free)
+        if count and self._may_have_items():
+            self._free -= count
+            self._permits.put(count)
 
     def _may_have_items(self) -> bool:
         return self._items is not None or bool(self._submitted)
@@ -168,8 +170,10 @@ class Run(Generic[Item, Result]):
         return not self._may_have_items()
 
 
-def _work(permits: SimpleQueue[bool], owner: weakref.ref[Run[Item, Result]]) -> None:
-    while permits.get():
+def _work(permits: SimpleQueue[int], owner: weakref.ref[Run[Item, Result]]) -> None:
+    while count := permits.get():
+        if count > 1:
+            permits.put(count - 1)
         run = owner()
         if run is None:
             return
@@ -177,9 +181,9 @@ def _work(permits: SimpleQueue[bool], owner: weakref.ref[Run[Item, Result]]) -> 
         del run  # else a waiting thread would keep it alive
 
 
-def _dismiss(permits: SimpleQueue[bool], threads: int) -> None:
+def _dismiss(permits: SimpleQueue[int], threads: int) -> None:
     for _ in range(threads):
-        permits.put(False)
+        permits.put(0)
 
 
 def _without_this_frame(error: BaseException) -> BaseException:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cellmap_data.buffers import Arena, BatchMemory
-from cellmap_data.dataloader.collate import collate
+from cellmap_data.dataloader.collate import collate, lay
 from cellmap_data.errors import SampleMismatchError
 
 
@@ -50,6 +52,62 @@ def test_fields_that_exchange_their_memory_are_right():
     samples = [{"a": b[row], "b": a[row] + 10, "old": a[row]} for row in range(2)]
     batch = collate(samples, memory)
     assert [int(batch[key].unique()) for key in ("a", "b", "old")] == [2, 11, 1]
+
+
+def test_new_tensors_are_copied_by_who_lays_them():
+    """What a transform made lies where the batch is before collation, which copies nothing then."""
+    memory, array = memory_with_rows()
+    samples = [lay({"x": torch.from_numpy(row) * 2}, n, memory) for n, row in enumerate(array)]
+    batch = collate(samples, memory)
+    assert batch["x"].data_ptr() == samples[0]["x"].data_ptr()
+    assert torch.equal(batch["x"], torch.from_numpy(array) * 2)
+
+
+def test_what_lies_in_place_is_not_laid():
+    """Tensors that are rows of the memory they were read into stay themselves."""
+    memory, array = memory_with_rows()
+    row = torch.from_numpy(array[1])
+    assert lay({"x": row}, 1, memory)["x"] is row
+
+
+KINDS = {
+    "new": lambda x: x + 1,
+    "row": lambda x: x,
+    "turned": lambda x: x.T,
+    "wide": lambda x: x.double(),
+    "short": lambda x: x[:1],
+    "bfloat16": lambda x: x.to(torch.bfloat16),
+    "sparse": lambda x: x.to_sparse(),
+    "text": lambda _: "a",
+}
+
+
+@given(st.lists(st.sampled_from(sorted(KINDS)), min_size=3, max_size=3), st.integers(1, 3))
+def test_laid_samples_make_the_same_batch(kinds, times):
+    """However often a sample is laid, and whatever it holds, the batch is that of samples as they were."""
+
+    def outcome(samples, memory):
+        try:
+            value = collate(samples, memory)["x"]
+        except (SampleMismatchError, NotImplementedError) as error:
+            return type(error).__name__
+        return [row if isinstance(row, str) else row.to_dense().tolist() for row in value]
+
+    memory, array = memory_with_rows()
+    samples = [{"x": KINDS[kind](torch.from_numpy(row))} for kind, row in zip(kinds, array, strict=True)]
+    expected = outcome([dict(sample) for sample in samples], None)
+    for _ in range(times):
+        samples = [lay(sample, row, memory) for row, sample in enumerate(samples)]
+    assert outcome(samples, memory) == expected
+
+
+def test_a_row_is_laid_once():
+    """A sample that comes a second time, changed, does not overwrite the first."""
+    memory, _ = memory_with_rows()
+    first = lay({"x": torch.ones(2, 2)}, 0, memory)
+    second = lay({"x": first["x"].T + 1}, 0, memory)
+    assert first["x"].tolist() == [[1, 1], [1, 1]]
+    assert second["x"].tolist() == [[2, 2], [2, 2]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool])

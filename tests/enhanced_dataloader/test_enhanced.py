@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from cellmap_data import CellMapDataLoader, EnhancedCellMapDataLoader
 from cellmap_data.device.device_manager import DeviceManager
@@ -367,6 +368,33 @@ def test_a_device_that_is_not_there_is_told_at_once():
     """Not with the first batch, where a plugin would be blamed for it."""
     with pytest.raises(ConfigurationError, match="device_count"):
         EnhancedCellMapDataLoader(Toy(), device="cuda:0")
+
+
+class Sees:
+    """Reads all samples itself and remembers where their tensors are."""
+
+    name, priority = "sees", 200
+
+    def __init__(self):
+        self.seen = []
+
+    @hookimpl
+    def load_samples(self, dataset, indices):
+        samples = dataset.__getitems__(indices)
+        self.seen.append(samples[0]["x"].data_ptr())
+        return samples
+
+
+def test_what_a_plugin_makes_anew_is_in_the_batch_when_its_reader_is_done():
+    """The consumer copies nothing of it, unless its own function puts batches together."""
+    for collate_fn, laid in (None, True), (default_collate, False):
+        sees = Sees()
+        loader = EnhancedCellMapDataLoader(
+            Toy(8), batch_size=2, plugins=[sees], transforms={"x": add_one}, collate_fn=collate_fn
+        )
+        loader.get_plugin("prefetch").disable()  # which would read each sample before
+        starts = [batch["x"].data_ptr() for batch in loader]
+        assert (starts == sees.seen) is laid
 
 
 class AsksForNothing:
