@@ -134,8 +134,18 @@ class BoundHook:
             "failed in",
             index,
             got=f"{type(error).__name__}: {error}",
-            hint=f"repair the plugin, or go on without it: remove_plugin({self.author.plugin!r})",
+            hint=self._ways_on(),
         )
+
+    def _ways_on(self) -> str:
+        """What to do about a failure: nothing of a policy where one has run out already."""
+        name = self.author.plugin
+        repair, without = "repair the plugin", f"go on without it: remove_plugin({name!r})"
+        if self.policy.kind != "raise":
+            return f"{repair}, or {without}"
+        policy = "skip_sample" if self.hook == "post_sample" else "skip_plugin"
+        skipping = f"plugin_manager.set_on_error({name!r}, {policy!r})"
+        return f"{repair}, {without},\nor pass over what fails: {skipping}"
 
     def _error(self, fault: str, index: int | None, **parts: str) -> HookError:
         name, distribution = self.author.plugin, self.author.distribution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections import Counter
 from typing import NamedTuple
@@ -120,6 +121,29 @@ def test_a_plugin_may_say_it_itself():
     with pytest.raises(HookError):
         manager.execute_hook("post_sample", sample())
     assert manager.relay.version
+
+
+@pytest.mark.parametrize(
+    ("hook", "given", "policy"),
+    [
+        ("post_sample", (sample(), 3, None, True), "skip_sample"),
+        ("post_collate", (sample(), CPU, True), "skip_plugin"),
+        ("pre_batch", (None, [3]), "skip_plugin"),
+    ],
+    ids=["sample", "batch", "announced"],
+)
+def test_a_failure_names_the_policy_that_lets_training_go_on(hook, given, policy):
+    """It does when it is set; one that is set and has run out is not offered again."""
+    manager = manager_with("raise")
+    with pytest.raises(HookError, match=rf"next:(?s:.*)set_on_error\('bad', '{policy}'\)"):
+        manager.execute_hook(hook, *given)
+    manager.set_on_error("bad", policy)
+    with contextlib.suppress(SampleSkippedError):  # another sample may come
+        manager.execute_hook(hook, *given)
+    manager.set_on_error("bad", "skip_plugin(0)")
+    with pytest.raises(HookError) as caught:
+        manager.execute_hook(hook, *given)
+    assert "set_on_error" not in str(caught.value)
 
 
 @pytest.mark.parametrize("hook", ["post_sample", "post_collate"])
