@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Protocol, SupportsIndex
 
+from cellmap_data.config import counted
 from cellmap_data.errors import ConfigurationError, message
 
 __all__ = ["CHANGES", "Controls", "DataLoaderPlugin"]
@@ -70,12 +70,7 @@ class Controls:
 
     @priority.setter
     def priority(self, value: SupportsIndex) -> None:
-        try:
-            number = operator.index(value)
-        except TypeError as error:
-            raise ConfigurationError(
-                message("the priority of a plugin is a whole number", expected="an int", got=repr(value))
-            ) from error
+        number = counted("the priority of a plugin", value, None)
         if number != self._priority:
             self._priority = number
             self.changed()

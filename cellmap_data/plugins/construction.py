@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any
 
+from cellmap_data.config import named
 from cellmap_data.errors import CellMapDataError
 from cellmap_data.hookspecs import PROJECT_NAME
 from cellmap_data.plugins.binding import Author, path_of
@@ -16,6 +17,9 @@ from cellmap_data.plugins.refusals import refusal
 from cellmap_data.plugins.requirements import check_api
 
 __all__ = ["author_of", "construct"]
+
+_PLAIN = (NoneType, bool, int, float, bytes, tuple, list, set, dict)
+_PLUGIN = "a DataLoaderPlugin, an object, class or module with functions marked with hookimpl, or a name"
 
 
 def author_of(source: Any, name: str | None = None) -> Author:
@@ -48,6 +52,8 @@ def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
             got=repr(source),
             hint="name installed plugins in plugins=[...] of the loader",
         )
+    if type(source) in _PLAIN:
+        raise refusal(author, "is a plain value", expected=_PLUGIN, got=named(source), hint=_hint(source))
     if inspect.isroutine(source) and hasattr(source, f"{PROJECT_NAME}_impl"):
         raise refusal(
             author,
@@ -59,7 +65,16 @@ def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
     check_api(source, author)
     model = model_of(source, author)
     if isinstance(source, type | functools.partial) or inspect.isroutine(source):
-        return _call(source, author, validated(model, options, author) if model else options)
+        made = _call(source, author, validated(model, options, author) if model else options)
+        if type(made) in _PLAIN:
+            raise refusal(
+                author,
+                "is a function that makes no plugin",
+                expected=_PLUGIN,
+                got=named(made),
+                hint="let it return the plugin; what only changes samples goes into transforms=[...]",
+            )
+        return made
     if options:
         raise refusal(
             author,
@@ -69,6 +84,12 @@ def construct(source: Any, author: Author, options: Mapping[str, Any]) -> Any:
             hint="leave the options out",
         )
     return source
+
+
+def _hint(value: Any) -> str:
+    if isinstance(value, tuple | list) and value and isinstance(value[0], str):
+        return f"options stand in a mapping: {{{value[0]!r}: {{option: value}}}}; an object stands alone"
+    return "put each plugin into the list by itself"
 
 
 def _call(source: Any, author: Author, options: Mapping[str, Any]) -> Any:

@@ -98,8 +98,10 @@ class PluginManager:
             When it is no plugin, one of its hooks cannot work, its name is taken, or ``before``
             and ``after`` go around in a circle.
         ConfigurationError
-            When ``priority`` is no whole number or ``on_error`` no policy.
+            When ``priority`` is no whole number, ``on_error`` no policy, ``name`` no text or ``options`` no
+            mapping.
         """
+        _check_words(name, options)
         made = construct(plugin, author_of(plugin, name), options or {})
         examined = examine(made, author_of(made, name))
         if before is not None:
@@ -210,6 +212,13 @@ class PluginManager:
     def snapshot(self) -> Snapshot:
         """The plugins as they are now, for whoever wants pluggy's own view of them."""
         return self.roster.snapshot()
+
+
+def _check_words(name: Any, options: Any) -> None:
+    if not isinstance(name, str | None) or not isinstance(options, Mapping | None):
+        rule = "a plugin is registered with a name and options"
+        got = f"name={name!r}, options={options!r}"
+        raise ConfigurationError(message(rule, expected="a str and {option: value}, or None", got=got))
 
 
 def _known(hook: str) -> str:

@@ -162,6 +162,9 @@ class _Wanted:
             self._take_name(item, {})
 
     def _take_name(self, name: str, options: Options | None) -> None:
+        if not isinstance(name, str):
+            rule = "a plugin is enabled by the name of its entry point"
+            raise ConfigurationError(message(rule, expected="{name: options}", got=repr({name: options})))
         if not isinstance(options, Mapping | None):
             rule = f"the options of plugin {name!r} are no mapping"
             raise ConfigurationError(message(rule, expected="{option: value}", got=repr(options)))

@@ -20,6 +20,10 @@ GOLDEN = Path(__file__).parent / "golden"
 PARTS = ("where:", "expected:", "got:", "next:")
 
 
+def makes_nothing():
+    """Forgets its return."""
+
+
 class Methods(DataLoaderPlugin):
     """Lists what it is told to."""
 
@@ -181,6 +185,8 @@ OBJECTS = {
     "unknown_hook_listed": lambda: Methods(post_smple="brighten"),
     "no_hooks": object,
     "a_name": lambda: "acme.denoise",
+    "a_pair": lambda: ("acme.denoise", 3),
+    "makes_nothing": lambda: makes_nothing,
 }
 
 

@@ -32,6 +32,18 @@ def test_plugins_are_listed_as_registered_and_called_by_number(manager):
     assert run(manager) == ["high", "middle", "low"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [{"name": 3}, {"options": 3}, {"priority": "high"}, {"priority": True}, {"on_error": 3}],
+    ids=str,
+)
+def test_what_is_said_of_a_plugin_is_checked(manager, words):
+    """A name, a number, a policy and options that are none are refused by the error of this package."""
+    with pytest.raises(ConfigurationError, match=r"(?s)expected:.*got:"):
+        manager.register_plugin(Appends("new"), **words)
+    assert manager.list_plugins() == ["low", "high", "middle"]
+
+
 def test_a_plugin_is_given_back_by_name(manager):
     """get_plugin answers None, unregister_plugin an error with the nearest name."""
     high = manager.get_plugin("high")
@@ -150,8 +162,8 @@ class NeedsOptions:
         pytest.param("acme.denoise", ["only a name", "plugins=["], id="a name"),
         pytest.param(module_plugin.post_sample, ["single function"], id="a function"),
         pytest.param(NeedsOptions, ["'NeedsOptions'", "strength"], id="class that needs options"),
-        pytest.param(lambda: 3, ["answers no hook"], id="function that makes no plugin"),
-        pytest.param(None, ["answers no hook"], id="nothing"),
+        pytest.param(lambda: 3, ["makes no plugin"], id="function that makes no plugin"),
+        pytest.param(None, ["plain value"], id="nothing"),
     ],
 )
 def test_what_cannot_work_is_refused_when_registered(manager, plugin, words):

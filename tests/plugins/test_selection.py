@@ -230,6 +230,7 @@ def test_two_distributions_of_one_name_are_refused(install, acme):
             "'acme.class'(?s:.*)strenth",
             id="unknown",
         ),
+        pytest.param({3: {}}, ConfigurationError, "name of its entry point", id="no name"),
         pytest.param({"acme.class": 3}, ConfigurationError, "'acme.class' are no mapping", id="no mapping"),
         pytest.param(
             {"acme.class": {"word": "bad"}}, ConfigurationError, "no bad words", id="refused by the plugin"
