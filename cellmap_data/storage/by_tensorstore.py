@@ -17,7 +17,8 @@ from cellmap_data.storage.failures import FAILURES, opening_failed, reading_fail
 from cellmap_data.storage.metadata import ArrayInfo
 from cellmap_data.storage.reader import Box
 
-_DRIVERS = {2: "zarr", 3: "zarr3"}
+DRIVERS = {2: "zarr", 3: "zarr3"}
+"""Format of zarr -> what tensorstore calls it."""
 
 
 class StoredArray:
@@ -56,7 +57,7 @@ class StoredArray:
         with self._lock:
             if self._store is None:
                 spec: dict[str, Any] = {
-                    "driver": _DRIVERS[self._info.zarr_format],
+                    "driver": DRIVERS[self._info.zarr_format],
                     "recheck_cached_data": "open",
                     "recheck_cached_metadata": False,
                 }

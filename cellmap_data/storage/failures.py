@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cellmap_data.errors import MetadataError, StoreError, message
-from cellmap_data.storage.reader import Box
+from cellmap_data.storage.reader import Box, in_words
 
 FAILURES = (ValueError, IndexError, OSError, RuntimeError)
 """What tensorstore makes of its status codes."""
@@ -35,12 +35,11 @@ def opening_failed(uri: str, error: Exception) -> StoreError:
 def reading_failed(uri: str, box: Box, error: Exception) -> StoreError:
     """A box of an array cannot be read, most often because a chunk is damaged."""
     said = _short(error)
-    where = ", ".join(f"{part.start}:{part.stop}" for part in box)
     broken = _UNDECODABLE.search(said)
     return StoreError(
         message(
             "A chunk of a stored array is damaged." if broken else "A stored array cannot be read.",
-            place=f"{uri} [{where}]",
+            place=f"{uri} {in_words(box)}",
             got=said,
             hint="copy or write the chunk named above anew; deleted, it reads as the fill value"
             if broken

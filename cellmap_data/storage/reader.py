@@ -12,6 +12,11 @@ Box: TypeAlias = tuple[slice, ...]
 """One ``slice(start, stop)`` for each stored axis, inside the array."""
 
 
+def in_words(box: Box) -> str:
+    """A box as errors name it: ``[0:64, 0:64, 128:192]``."""
+    return f"[{', '.join(f'{part.start}:{part.stop}' for part in box)}]"
+
+
 @runtime_checkable
 class Pending(Protocol):
     """A read that is on its way."""

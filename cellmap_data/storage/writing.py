@@ -12,11 +12,11 @@ import tensorstore as ts
 
 from cellmap_data.chunks import forget
 from cellmap_data.storage.access import key_value_store, local_path
+from cellmap_data.storage.by_tensorstore import DRIVERS
 from cellmap_data.storage.cache import shared_context
 from cellmap_data.storage.failures import FAILURES, opening_failed, reading_failed, writing_failed
-from cellmap_data.storage.reader import Box
+from cellmap_data.storage.reader import Box, in_words
 
-_DRIVERS = {2: "zarr", 3: "zarr3"}
 _ZSTD_LEVEL = 1
 
 
@@ -126,13 +126,12 @@ class ZarrWriter:
 
     def __init__(self, uri: str, layout: ArrayLayout, context: Any = None, *, create: bool = False) -> None:
         self.uri = uri
-        spec: dict[str, Any] = {"driver": _DRIVERS[layout.zarr_format]}
+        spec: dict[str, Any] = {"driver": DRIVERS[layout.zarr_format]}
         if create:
             spec["metadata"] = layout.metadata
         store = key_value_store(uri, context)
         mode = ts.OpenMode(open=True, create=create)
         try:
-            context = shared_context(passing=True)
             opened = ts.open(
                 spec,
                 read=True,
@@ -170,7 +169,7 @@ class ZarrWriter:
         try:
             self.store[box].write(values).commit.result()
         except FAILURES as error:
-            raise writing_failed(self.uri, error, block or _text(box)) from error
+            raise writing_failed(self.uri, error, block or in_words(box)) from error
         finally:
             forget(local_path(self.uri))
 
@@ -205,7 +204,3 @@ def _in_json(value: float, dtype: np.dtype[Any]) -> bool | int | float | str:
     if math.isfinite(number):
         return number
     return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
-
-
-def _text(box: Box) -> str:
-    return f"[{', '.join(f'{part.start}:{part.stop}' for part in box)}]"
