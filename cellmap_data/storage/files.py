@@ -70,7 +70,7 @@ def read_documents(uri: str, names: Sequence[str], context: Any = None) -> Itera
     contents = read_files(uri, names, context) if remote else (_read_file(uri, name) for name in names)
     for name, content in zip(names, contents, strict=True):
         if content is not None:
-            yield name, _parse(join(uri if remote else local_path(uri), name), content)
+            yield name, parse_document(join(uri if remote else local_path(uri), name), content)
 
 
 def _read_file(uri: str, name: str) -> bytes | None:
@@ -84,7 +84,8 @@ def _read_file(uri: str, name: str) -> bytes | None:
         raise StoreError(message("A metadata file cannot be read.", place=place, got=error)) from error
 
 
-def _parse(place: str, content: bytes) -> Document:
+def parse_document(place: str, content: bytes) -> Document:
+    """The JSON object that a file holds; MetadataError, naming the place, if it holds anything else."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:  # neither JSON nor text, or nested without end

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from cellmap_data.errors import ConfigurationError, MetadataError, message
+from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.storage.access import is_remote, local_path
+from cellmap_data.storage.files import join, parse_document
 from cellmap_data.storage.objects import Objects, Stored
 
 Attributes: TypeAlias = dict[str, Any]
@@ -26,7 +27,7 @@ def node_at(uri: str, context: Any = None) -> tuple[int, str]:
     objects = Objects(uri, context)
     document = objects.read("zarr.json").content
     if document is not None:
-        return 3, str(_parse(uri, document).get("node_type", "array"))
+        return 3, str(parse_document(join(uri, "zarr.json"), document).get("node_type", "array"))
     if objects.read(".zarray").content is not None:
         return 2, "array"
     present = any(objects.read(name).content is not None for name in (".zgroup", ".zattrs"))
@@ -56,7 +57,7 @@ def make_groups(uri: str, zarr_format: int, context: Any = None) -> None:
 
 def make_group(uri: str, zarr_format: int, context: Any = None) -> None:
     """Make a group without attributes, unless somebody has made it meanwhile."""
-    objects, (name, document) = Objects(uri, context), _group(zarr_format, {})
+    objects, (name, document) = Objects(uri, context), _group(zarr_format)
     found = objects.read(name)
     if found.content is None:
         objects.replace(name, _json(document), found.generation)
@@ -89,25 +90,25 @@ def change_attributes(
     name = ".zattrs" if zarr_format == 2 else "zarr.json"
     while True:
         found = objects.read(name)
-        document = _changed(uri, found, zarr_format, change)
+        document = _changed(join(uri, name), found, zarr_format, change)
         if objects.replace(name, _json(document), found.generation):
             break
     if zarr_format == 2:
         objects.delete(_CONSOLIDATED)
 
 
-def _changed(uri: str, found: Stored, zarr_format: int, change: Callable[[Attributes], Attributes]) -> Any:
-    document = {} if found.content is None else _parse(uri, found.content)
+def _changed(place: str, found: Stored, zarr_format: int, change: Callable[[Attributes], Attributes]) -> Any:
+    document = {} if found.content is None else parse_document(place, found.content)
     if zarr_format == 2:
         return change(document)
     kept = {key: value for key, value in document.items() if key != "consolidated_metadata"}
-    return {**_group(3, {})[1], **kept, "attributes": change(dict(document.get("attributes", {})))}
+    return {**_group(3)[1], **kept, "attributes": change(dict(document.get("attributes", {})))}
 
 
-def _group(zarr_format: int, attributes: Attributes) -> tuple[str, dict[str, Any]]:
+def _group(zarr_format: int) -> tuple[str, dict[str, Any]]:
     if zarr_format == 2:
         return ".zgroup", {"zarr_format": 2}
-    return "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    return "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": {}}
 
 
 def _around(uri: str) -> list[str]:
@@ -120,14 +121,3 @@ def _around(uri: str) -> list[str]:
 
 def _json(document: Any) -> bytes:
     return json.dumps(document, indent=2).encode()
-
-
-def _parse(uri: str, content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise MetadataError(message("A metadata file must hold JSON.", place=uri, got=error)) from error
-    if not isinstance(document, dict):
-        rule = "A metadata file must hold a JSON object."
-        raise MetadataError(message(rule, place=uri, got=type(document).__name__))
-    return document
