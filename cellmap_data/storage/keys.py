@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,19 +15,19 @@ class ChunkKeys:
 
     Attributes
     ----------
-    first : tuple of str
-        What comes before the numbers.
+    prefix : str
+        What comes before the first number.
     separator : str
         What stands between any two.
     """
 
-    first: tuple[str, ...]
+    prefix: str
     separator: str
 
     @classmethod
     def of(cls, document: Mapping[str, Any], zarr_format: int) -> ChunkKeys | None:
         """The names that the metadata of an array speaks of; None where it is not understood."""
-        first: tuple[str, ...] = ()
+        first = ""
         if zarr_format == 2:
             separator = document.get("dimension_separator", ".")
         else:
@@ -36,15 +36,6 @@ class ChunkKeys:
             if not isinstance(encoding, Mapping) or name not in ("default", "v2"):
                 return None
             options = encoding.get("configuration")
-            usual, first = ("/", ("c",)) if name == "default" else (".", ())
+            usual, first = ("/", "c") if name == "default" else (".", "")
             separator = options.get("separator", usual) if isinstance(options, Mapping) else usual
-        return cls(first, separator) if separator in _SEPARATORS else None
-
-    @property
-    def prefix(self) -> str:
-        """What comes before the first number."""
-        return self.separator.join((*self.first, ""))
-
-    def name(self, chunk: Sequence[int]) -> str:
-        """The name of the chunk that lies there, counted in chunks along the stored axes."""
-        return self.prefix + self.separator.join(map(str, chunk))
+        return cls(first and first + separator, separator) if separator in _SEPARATORS else None

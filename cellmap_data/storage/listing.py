@@ -7,8 +7,7 @@ from typing import Any
 
 from cellmap_data.errors import StoreError, message
 from cellmap_data.storage.access import is_remote, local_path
-from cellmap_data.storage.failures import FAILURES
-from cellmap_data.storage.remote import open_store, store_error
+from cellmap_data.storage.objects import Objects
 
 
 class Folders:
@@ -66,8 +65,4 @@ def _keys(uri: str, context: Any) -> list[str]:
     if uri.startswith("http"):
         hint = "write the paths out, or read from the bucket itself (s3://, gs://)"
         raise StoreError(message("A web server does not say what it has.", place=uri, hint=hint))
-    store = open_store(uri, context)
-    try:
-        return [key.decode() for key in store.list().result()]
-    except FAILURES as error:
-        raise store_error(uri, error) from error
+    return Objects(uri, context).names()

@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 import tensorstore as ts
 
-from cellmap_data.errors import CellMapDataError
-from cellmap_data.storage.access import key_value_store
 from cellmap_data.storage.failures import FAILURES, writing_failed
 from cellmap_data.storage.files import join
-from cellmap_data.storage.remote import store_error
+from cellmap_data.storage.remote import open_store, store_error
 
 
 class Stored(NamedTuple):
@@ -50,12 +48,7 @@ class Objects:
 
     def __init__(self, uri: str, context: Any = None) -> None:
         self.uri = uri
-        try:
-            self._store = key_value_store(uri, context)
-        except CellMapDataError:
-            raise
-        except FAILURES as error:
-            raise store_error(uri, error) from error
+        self._store = open_store(uri, context)
 
     def read(self, name: str) -> Stored:
         """An object as it is now."""

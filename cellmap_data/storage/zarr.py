@@ -113,6 +113,13 @@ class ZarrReader:
         with self._lock:
             if self._files is None:
                 keep_chunks_of_files()
-                names, folder = (info.keys.prefix, info.keys.separator), local_path(self.uri)
-                self._files = ChunkFiles(folder, *names, info.packing, info.shape, info.chunks, info.dtype)
+                self._files = ChunkFiles(
+                    local_path(self.uri),
+                    info.keys.prefix,
+                    info.keys.separator,
+                    info.packing,
+                    info.shape,
+                    info.chunks,
+                    info.dtype,
+                )
             return self._files
