@@ -25,7 +25,6 @@ from cellmap_data.chunks.layout import (
     BEGIN,
     BYTES,
     CHUNK,
-    CHUNKS,
     CODEC,
     COMMON,
     DONE,
@@ -286,7 +285,6 @@ def _unpack(
         return FAILED
     tally[BYTES] += read
     tally[UNPACKED] += done
-    tally[CHUNKS] += 1
     return DONE
 
 

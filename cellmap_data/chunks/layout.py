@@ -26,19 +26,19 @@ class Codec(enum.IntEnum):
 NDIM = 5
 
 CHUNK, GRID = 0, 5
-AXES, SEPARATOR, CODEC, SMALL, PREFIX, OPEN_FLAGS, ARRAY_SIZE = 10, 11, 12, 13, 14, 15, 16
+AXES, SEPARATOR, CODEC, SMALL, PREFIX, OPEN_FLAGS = 10, 11, 12, 13, 14, 15
 """Of an array: voxels of a chunk and chunks along each axis; numbers in the names of files and what stands
 between them; how chunks are packed; bytes of a file up to which a chunk may hold one value; bytes of the path
 before the numbers; how files are opened."""
 
 LO, SIDES, STRIDES = 0, 5, 10
-ADDRESS, BEGIN, COMMON, BOX_SIZE = 15, 16, 17, 18
+ADDRESS, BEGIN, COMMON = 15, 16, 17
 """Of a box: its first voxel, its sides, and the strides of the memory it goes to, in elements; where that
 memory begins; the chunk to go on with; the state of the chunks that are filled in already."""
 
-BYTES, UNPACKED, CHUNKS, FILLED, NEWS, NEEDED, TALLY_SIZE = 0, 1, 2, 3, 4, 5, 6
-"""What is counted: bytes of files, bytes and number of chunks that were unpacked, chunks that were filled in,
-chunks that turned out to hold one value; and bytes of the last file."""
+BYTES, UNPACKED, FILLED, NEWS, NEEDED, TALLY_SIZE = 0, 1, 2, 3, 4, 5
+"""What is counted: bytes of files, bytes of chunks that were unpacked, chunks that were filled in, chunks
+that turned out to hold one value; and bytes of the last file."""
 
 UNSEEN, MIXED, FIRST = 0, 1, 2
 """States of a chunk: not wanted yet; of several values, or taken to be. From ``FIRST`` on it has one value,

@@ -21,6 +21,8 @@ class Workspace(threading.local):
     ----------
     packed : ndarray
         Bytes, for a file.
+    unpacker : int
+        The address of libzstd's tables.
     news : ndarray
         For the numbers of chunks that are found to hold one value.
     """
@@ -30,12 +32,8 @@ class Workspace(threading.local):
         self.news, self._values = np.empty(_NEWS, np.int64), np.empty(_NEWS, np.uint64)
         from cellmap_data.chunks.codecs import Unpacker
 
-        self._unpacker = Unpacker()
-
-    @property
-    def unpacker(self) -> int:
-        """The address of libzstd's tables."""
-        return self._unpacker.address
+        self._unpacker = Unpacker()  # which lives as long as its memory is in use
+        self.unpacker = self._unpacker.address
 
     def chunk(self, dtype: np.dtype[Any], size: int) -> Array:
         """Memory for a chunk of so many values; what it held before is lost."""
