@@ -31,9 +31,9 @@ def bottleneck(report: Report) -> str:
     if max(waited, plugins) <= _ENOUGH * total:
         return f"The data keep up: {step / total:.0%} of the time was the consumer's own step."
     if plugins > waited:
-        culprit = _dearest(report, "post_collate")
         return (
-            f"Plugins took {plugins / total:.0%} of the consumer's time in post_collate, mostly {culprit}. "
+            f"Plugins took {plugins / total:.0%} of the consumer's time in post_collate, "
+            f"mostly {_dearest(report)}. "
             "What can be done sample by sample, in post_sample, runs beside the consumer."
         )
     work = _work(report)
@@ -67,8 +67,9 @@ def _advice(what: str, report: Report) -> str:
         )
     if what == _READING:
         return _about_reading(report)
-    more = {_COLLATING: "a dataset with read_batch has nothing to copy here."}
-    return f"{_more_readers(report)}; {more.get(what, 'else make it cheaper.')}"
+    if what == _COLLATING:
+        return f"{_more_readers(report)}; a dataset with read_batch has nothing to copy here."
+    return f"{_more_readers(report)}; else make it cheaper."
 
 
 def _busy_in_python(report: Report) -> bool:
@@ -105,8 +106,11 @@ def _more_readers(report: Report) -> str:
     return f"more workers than {report.num_workers} may help on a machine with more cores"
 
 
-def _dearest(report: Report, hook: str) -> str:
+def _dearest(report: Report) -> str:
+    """The plugin whose ``post_collate`` took longest."""
     costs = {
-        name: cost.seconds for (name, answered), cost in report.account.costs.items() if answered == hook
+        plugin: cost.seconds
+        for (plugin, hook), cost in report.account.costs.items()
+        if hook == "post_collate"
     }
     return repr(max(costs, key=lambda name: costs[name])) if costs else "unknown"

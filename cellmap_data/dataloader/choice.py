@@ -44,7 +44,7 @@ class Wishes:
     count: int | None
     ranks: RankOptions
     rng: torch.Generator | None
-    windows: WindowWish | None = None
+    windows: WindowWish | None
 
     def schedule(self, dataset: Any, is_train: bool) -> Schedule:
         """The schedule that does so.

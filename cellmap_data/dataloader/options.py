@@ -49,7 +49,7 @@ class TorchOptions:
         num_workers: int,
         batch_size: int | None,
         iterations_per_epoch: int | None,
-        others: Iterable[str] = (),
+        others: Iterable[str],
     ) -> TorchOptions:
         """The options of ``given``, all faults reported at once; ``others`` are names the loader knows too.
 

@@ -21,12 +21,12 @@ _WIDTH = 110
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Rows of text below a title; the columns from the second on that are ``numbers`` stand to the right."""
+    """Rows of text below a title; columns whose places are in ``numbers`` stand to the right."""
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    numbers: tuple[str, ...]
+    numbers: tuple[int, ...]
 
 
 def as_rich(report: Report) -> RenderableType:
@@ -34,8 +34,8 @@ def as_rich(report: Report) -> RenderableType:
     parts: list[RenderableType] = []
     for table in _tables(report):
         made = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD)
-        for column in table.columns:
-            made.add_column(column, justify="right" if column in table.numbers else "left")
+        for place, column in enumerate(table.columns):
+            made.add_column(column, justify="right" if place in table.numbers else "left")
         for row in table.rows:
             made.add_row(*map(Text, row))  # names and messages may look like markup
         parts.append(made)
@@ -103,11 +103,11 @@ def _tables(report: Report) -> list[_Table]:
         for stage, meaning in STAGES.items()
     ]
     tables = [
-        _Table("Stages", ("stage", "seconds", "ms/batch", "what"), stages, ("seconds", "ms/batch")),
+        _Table("Stages", ("stage", "seconds", "ms/batch", "what"), stages, numbers=(1, 2)),
     ]
     if report.traffic.used:
         heads = ("bytes", "MB", "for each used", "what")
-        tables.append(_Table("Bytes", heads, _traffic(report), heads[1:3]))
+        tables.append(_Table("Bytes", heads, _traffic(report), numbers=(1, 2)))
     costs = sorted(report.account.costs.items(), key=lambda item: -item[1].seconds)
     plugins = [
         (plugin, hook, str(cost.calls), f"{cost.seconds:.2f}", f"{1e3 * cost.seconds / cost.calls:.3f}")
@@ -115,12 +115,12 @@ def _tables(report: Report) -> list[_Table]:
     ]
     if plugins:
         columns = ("plugin", "hook", "calls", "seconds", "ms/call")
-        tables.append(_Table("Plugins, waiting included", columns, plugins, ("calls", "seconds", "ms/call")))
+        tables.append(_Table("Plugins, waiting included", columns, plugins, numbers=(2, 3, 4)))
     skipped = [
         (plugin, hook, str(each.count), each.what, each.first)
         for (plugin, hook), each in report.account.skipped.items()
     ]
     if skipped:
         columns = ("plugin", "hook", "times", "left out", "the first time")
-        tables.append(_Table("Failures that were passed over", columns, skipped, ("times",)))
+        tables.append(_Table("Failures that were passed over", columns, skipped, numbers=(2,)))
     return tables

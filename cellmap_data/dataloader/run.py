@@ -49,7 +49,7 @@ class Run:
         report: Report,
         share: Share,
         clock: Clock,
-        pace: int = 1,
+        pace: int,
     ) -> None:
         self._owner, self._hooks, self._source, self._report = owner, hooks, source, report
         self._share, self._clock, self._pace = share, clock, pace
@@ -130,7 +130,7 @@ class Run:
         """Let the source begin with a batch, and count on from there at a pace."""
         self._first, self._pace = first, pace
         tickets = self._tickets  # and not the run, which would not be freed before the source is
-        self._source.start(lambda number: tickets.at(first + number * pace), 0)
+        self._source.start(lambda number: tickets.at(first + number * pace))
 
     def hand_over(self, batch: Any) -> None:
         """Remember what the consumer has in hand, for ``post_batch``, which the one before is due now."""

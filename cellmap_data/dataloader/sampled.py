@@ -7,7 +7,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cellmap_data.config import whole_number
 from cellmap_data.dataloader.schedule import Ticket, chunked
@@ -34,8 +34,8 @@ class SamplerSchedule:
     drop_last: bool = False
     batched: bool = False
     count: int | None = None
-    world_size: int = 1
-    sampled: bool = True
+    world_size: ClassVar[int] = 1
+    sampled: ClassVar[bool] = True
 
     def share(self, split: bool) -> SamplerSchedule:  # noqa: ARG002 - it was split before
         """The batches as they are."""

@@ -19,8 +19,8 @@ Ahead = Callable[[int], Ticket | None]
 class Source(Protocol):
     """Makes batches in order, ahead of being asked where it can."""
 
-    def start(self, ahead: Ahead, first: int) -> None:
-        """Begin with batch number ``first``."""
+    def start(self, ahead: Ahead) -> None:
+        """Begin with batch number 0."""
 
     def get(self, number: int) -> Delivery:
         """The batch of that number; numbers only grow, and what is passed over is thrown away."""
@@ -51,14 +51,14 @@ class LocalSource:
         How many samples ahead of the wanted batch ``pre_batch`` announces.
     """
 
-    def __init__(self, reader: BatchReader, spec: BatchSpec, window: int = 0) -> None:
+    def __init__(self, reader: BatchReader, spec: BatchSpec, window: int) -> None:
         self._reader, self._spec, self._window = reader, spec, window
         self._plans: deque[tuple[int, PlannedBatch, SlotProvider | None]] = deque()
         self._failure: Exception | None = None
 
-    def start(self, ahead: Ahead, first: int) -> None:
-        """Begin with batch number ``first``; reading begins with the first ``get``."""
-        self._ahead, self._next, self._failure = ahead, first, None
+    def start(self, ahead: Ahead) -> None:
+        """Begin with batch number 0; reading begins with the first ``get``."""
+        self._ahead, self._next, self._failure = ahead, 0, None
         self._plans.clear()
         self._run = SlotProvider.new_run()
         self._view = self._reader.view()

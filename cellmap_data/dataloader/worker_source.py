@@ -58,9 +58,9 @@ class WorkerSource:
         self._runs: set[int] = set()
         self._failure: Exception | None = None
 
-    def start(self, ahead: Ahead, first: int) -> None:
-        """Begin with batch number ``first``; workers start with the first ``get``."""
-        self._ahead, self.first, self._next = ahead, first, first
+    def start(self, ahead: Ahead) -> None:
+        """Begin with batch number 0; workers start with the first ``get``."""
+        self._ahead, self._next = ahead, 0
         self._batches = self._failure = None
 
     def get(self, number: int) -> Delivery:
@@ -135,7 +135,7 @@ class WorkerSource:
 
     def _ready(self) -> int:
         """How many batches workers have finished that were not received yet."""
-        return self._board.counted(self._run) - (self._next - self.first) if self._board is not None else 0
+        return self._board.counted(self._run) - self._next if self._board is not None else 0
 
     def _receive(self, batches: Iterator[Delivery]) -> Delivery:
         try:
@@ -210,10 +210,7 @@ class _Plans:
         self._source = weakref.ref(source)
 
     def __iter__(self) -> Iterator[Plan]:
-        source = self._source()
-        numbers = itertools.count(source.first if source else 0)
-        del source
-        for number in numbers:
+        for number in itertools.count():
             source = self._source()
             plan = source.plan(number) if source else None
             del source
