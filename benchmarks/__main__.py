@@ -6,21 +6,22 @@ import argparse
 import time
 from pathlib import Path
 
+from benchmarks import start_up, volume, writing
 from benchmarks.cases import CASES, Case
 from benchmarks.goals import goals
 from benchmarks.launch import ROOT
 from benchmarks.outcome import Outcome
-from benchmarks.parts import PARTS
 from benchmarks.results import Results, case_table, table
 from benchmarks.stage import measure
 
+PARTS = {"start-up": start_up.measure, "writing": writing.measure}  # whole runs, timed from their start
 NAMES = [*(case.name for case in CASES), *PARTS]
 
 
 def main() -> None:
     """Measure the cases asked for, print their tables and how they stand to the goals."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm/cellmap-data-bench"))
+    parser.add_argument("--folder", type=Path, default=volume.FOLDER)
     parser.add_argument("--case", action="append", choices=NAMES, help="default: all")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.8, help="about how long a round is")

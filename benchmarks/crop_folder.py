@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numcodecs import Zstd
 
-VOXEL = 8.0
+from benchmarks import volume
+
 SIZE = 64
 LEVELS = 2
-CLASSES = [f"class{n:02d}" for n in range(14)]
+CLASSES = volume.CLASSES[:14]
 
 
 def make(folder: Path, crops: int = 2000, seed: int = 0) -> list[tuple[str, str]]:
@@ -33,9 +34,9 @@ def make(folder: Path, crops: int = 2000, seed: int = 0) -> list[tuple[str, str]
         rng = np.random.default_rng(seed)
         model = _model(folder / "model", rng)
         for place in places:
-            _write_crop(place, model, rng.integers(0, 10**4, 3) * VOXEL)
+            _write_crop(place, model, rng.integers(0, 10**4, 3) * volume.VOXEL)
         done.touch()
-    return [(f"{place}/raw", f"{place}/labels/[{','.join(CLASSES)}]") for place in places]
+    return [(f"{place}/raw", volume.target_path(place, CLASSES)) for place in places]
 
 
 def _model(place: Path, rng: np.random.Generator) -> dict[str, list[Path]]:
@@ -71,16 +72,7 @@ def _write_level(place: Path, values: np.ndarray) -> Path:
 
 
 def _write_crop(place: Path, model: dict[str, list[Path]], corner: np.ndarray) -> None:
-    axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-    datasets = []
-    for level in range(LEVELS):
-        shift = [float(t + VOXEL * (2**level - 1) / 2) for t in corner]
-        steps = [
-            {"type": "scale", "scale": [VOXEL * 2**level] * 3},
-            {"type": "translation", "translation": shift},
-        ]
-        datasets.append({"path": f"s{level}", "coordinateTransformations": steps})
-    multiscale = {"version": "0.4", "name": place.name, "axes": axes, "datasets": datasets}
+    multiscale = {"version": "0.4", **volume.multiscale(place.name, LEVELS, corner)}
     attributes = json.dumps({"multiscales": [multiscale]})
     for group, levels in [("raw", model["raw"]), *((f"labels/{name}", model["label"]) for name in CLASSES)]:
         for level, source in enumerate(levels):

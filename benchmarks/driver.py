@@ -45,7 +45,7 @@ class Contender:
         self, setting: Setting, task: Task, command: Sequence[str], environment: Mapping[str, str]
     ) -> None:
         self.setting, self.task = setting, task
-        ahead = setting.workers or setting.kind in ("ours", "native", "ram")  # other peers read when asked
+        ahead = setting.workers or not setting.is_peer  # peers without workers read when asked
         queues = QUEUES // 2 if setting.transform in BLENDED else QUEUES  # seconds a batch, for some
         self.least = queues * max(1, setting.workers) if ahead else 1
         self._rounds: dict[str, Rounds] = {}

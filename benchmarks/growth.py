@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import volume
 from benchmarks.cases import NATIVE, Case
 from benchmarks.launch import ROOT
 from benchmarks.outcome import Outcome
@@ -112,7 +113,7 @@ def growth_table(growth: Growth, measured: Points) -> str:
 def main() -> None:
     """Measure, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm/cellmap-data-bench"))
+    parser.add_argument("--folder", type=Path, default=volume.FOLDER)
     parser.add_argument("--only", action="append", choices=[growth.name for growth in GROWTHS])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.5)

@@ -127,21 +127,17 @@ def _empty(repeats: int) -> float:
     return (time.thread_time() - began) / repeats * 1e9
 
 
-def dataset_of_64(folder: Path) -> CellMapDataset:
-    """Patches of 64^3, raw and 3 classes."""
-    arrays = {"shape": (64,) * 3, "scale": (volume.VOXEL,) * 3}
-    return CellMapDataset(
-        str(folder / "raw"),
-        f"{folder}/labels/[{','.join(volume.CLASSES[:3])}]",
-        volume.CLASSES[:3],
-        {"raw": arrays},
-        {"labels": arrays},
-    )
+def dataset_of(folder: Path, side: int, **options: object) -> CellMapDataset:
+    """Cubes of raw and 3 classes, of so many voxels along each axis."""
+    array = {"shape": (side,) * 3, "scale": (volume.VOXEL,) * 3}
+    classes = volume.CLASSES[:3]
+    raw, target = str(folder / "raw"), volume.target_path(folder, classes)
+    return CellMapDataset(raw, target, classes, {"raw": array}, {"labels": array}, **options)
 
 
 def counting(folder: Path) -> dict[str, Callable[[], object]]:
     """What the report costs while samples are read; row of the table -> what is called."""
-    dataset = dataset_of_64(folder)
+    dataset = dataset_of(folder, 64)
     dataset[0]  # from here on there is something to count
     image, motion = dataset.layout.inputs[0], Motion.identity()
     plan = image.plan(dataset.layout.grid.centre(7), motion, snap=False, average=True)
@@ -165,7 +161,7 @@ def counting(folder: Path) -> dict[str, Callable[[], object]]:
 
 def sample_of_64(folder: Path, rounds: int) -> float:
     """Milliseconds to read one patch of 64^3, raw and 3 classes, in one thread."""
-    dataset = dataset_of_64(folder)
+    dataset = dataset_of(folder, 64)
     places = np.random.default_rng(0).integers(len(dataset), size=(rounds, 30))
     times = []
     for batch in places:
@@ -179,7 +175,7 @@ def sample_of_64(folder: Path, rounds: int) -> float:
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm/cellmap-data-bench"))
+    parser.add_argument("--folder", type=Path, default=volume.FOLDER)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--repeats", type=int, default=20_000)
     args = parser.parse_args()

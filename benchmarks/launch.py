@@ -50,9 +50,9 @@ def start(setting: Setting, task: Task, places: Sequence[str], variables: dict[s
     LeftOutError
         When there is no compiler, or no environment of the peer.
     """
-    python = sys.executable if setting.kind in ("ours", "native", "ram") else str(peer(setting.kind))
+    python = str(peer(setting.kind)) if setting.is_peer else sys.executable
     environment = environment_for(python) | variables
-    if setting.kind in ("native", "ram"):
+    if setting.in_c:
         return Contender(setting, task, [str(compiled()), *_flags(setting, task, places[0])], environment)
     script = ROOT / "benchmarks" / "contenders" / f"{SCRIPTS[setting.kind]}.py"
     given = asdict(task) | asdict(setting)

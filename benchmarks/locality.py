@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 from benchmarks import volume
+from benchmarks.hooks import dataset_of
 from benchmarks.results import table
-from cellmap_data import CellMapDataset, EnhancedCellMapDataLoader, storage
+from cellmap_data import EnhancedCellMapDataLoader, storage
 
 BATCH = 4
 CACHE = 300 << 20
@@ -28,16 +29,7 @@ CONTENDERS = {
 
 def loader_of(folder: Path, batches: int, **options: object) -> EnhancedCellMapDataLoader:
     """Patches of 128^3, raw and 3 classes, as they are stored."""
-    arrays = {"shape": (128,) * 3, "scale": (volume.VOXEL,) * 3}
-    dataset = CellMapDataset(
-        str(folder / "raw"),
-        f"{folder}/labels/[{','.join(volume.CLASSES[:3])}]",
-        volume.CLASSES[:3],
-        {"raw": arrays},
-        {"labels": arrays},
-        dtype="native",
-        seed=1,
-    )
+    dataset = dataset_of(folder, 128, dtype="native", seed=1)
     return EnhancedCellMapDataLoader(
         dataset, batch_size=BATCH, device="cpu", iterations_per_epoch=batches, **options
     )
@@ -74,7 +66,7 @@ def measure(folder: Path, rounds: int, batches: int) -> list[list[str]]:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm/cellmap-data-bench"))
+    parser.add_argument("--folder", type=Path, default=volume.FOLDER)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--batches", type=int, default=40, help="batches of a round")
     args = parser.parse_args()

@@ -159,15 +159,19 @@ def search(folder: Path) -> str:
 
 def main() -> None:
     """Print the table."""
+    from benchmarks.results import table
+
     print(f"CPU seconds; {DRAWS:,} draws after the first, in Python, index by index.\n")
-    print("| sampler | positions | first index, ms | draws/s | MiB more than before |\n|---|---|---|---|---|")
+    rows = []
     for name, (_, sizes) in SAMPLERS.items():
         for positions in sizes:
             command = [sys.executable, "-m", "benchmarks.sampling", name, str(positions)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-            row = json.loads(done.stdout)
-            figures = f"{row['first'] * 1e3:,.1f} | {row['rate']:,.0f} | {row['mib']:,.0f}"
-            print(f"| {name} | {positions:,} | {figures} |")
+            told = json.loads(done.stdout)
+            figures = f"{told['first'] * 1e3:,.1f}", f"{told['rate']:,.0f}", f"{told['mib']:,.0f}"
+            rows.append([name, f"{positions:,}", *figures])
+    head = ["sampler", "positions", "first index, ms", "draws/s", "MiB more than before"]
+    print(table(head, rows))
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         print(f"\nThree classes of 512^3 voxels, {search(Path(folder))}")
 

@@ -40,7 +40,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list
     with reading(case.task, folder) as (places, variables), ExitStack() as stack:
         started, ready = [], []
         for setting in case.settings:
-            given = places if setting.kind not in ("native", "ram") else [plain(case.task, folder)]
+            given = [plain(case.task, folder)] if setting.in_c else places
             try:
                 started.append(stack.enter_context(start(setting, case.task, given, variables)))
             except LeftOutError as reason:
@@ -50,7 +50,7 @@ def measure(case: Case, folder: Path, rounds: int, seconds: float) -> tuple[list
                 contender.prepare(truth)
                 ready.append(contender)
             except ContenderError as reason:
-                if contender.setting.kind in ("ours", "native", "ram"):
+                if not contender.setting.is_peer:
                     raise ContenderError(f"{contender.setting.name}: {reason}") from reason
                 notes.append(f"Left out: {contender.setting.name}: {reason}")
         if case.task.bucket:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import volume
-from benchmarks.crops import run
+from benchmarks.crops import median, run
 from benchmarks.launch import LeftOutError, peer
 from benchmarks.results import table
 
@@ -47,11 +47,11 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
     told: dict[tuple[str, Path, int], list[dict[str, Any]]] = {plan: [] for plan in plans}
     for _ in range(rounds):
         for kind, place, workers in plans:
-            crop = [(f"{place}/raw", f"{place}/labels/[{','.join(volume.CLASSES[:3])}]")]
+            crop = [(f"{place}/raw", volume.target_path(place, volume.CLASSES[:3]))]
             flags = ["--kind", kind.partition(",")[0], "--workers", str(workers), "--patch", str(PATCH)]
             flags += ["--native"] if kind == "ours" else []
             told[kind, place, workers].append(run(pythons[kind], crop, *flags))
-    first = statistics.median(answer["batch"]["seconds"] for answer in told["ours", large, 0])
+    first = median(told["ours", large, 0], "batch")
     head = [
         "raw + 3, 128^3, batches of 4",
         "positions",
@@ -64,15 +64,9 @@ def measure(folder: Path, rounds: int) -> tuple[str, list[str], float]:
 
 def row(kind: str, _: Path, workers: int, answers: list[dict[str, Any]]) -> list[str]:
     """What a table says of a plan."""
-    medians = [
-        statistics.median(sum(answer[step][what] for step in steps) for answer in answers)
-        for steps, what in (
-            (("construct", "len", "loader"), "seconds"),
-            (("batch",), "seconds"),
-            (("batch",), "resident"),
-        )
-    ]
-    constructed, batch, memory = medians
+    made = (sum(answer[step]["seconds"] for step in ("construct", "len", "loader")) for answer in answers)
+    constructed = statistics.median(made)
+    batch, memory = median(answers, "batch"), median(answers, "batch", "resident")
     positions = f"{answers[0]['positions']:,}"
     return [f"{kind}, {workers} workers", positions, f"{constructed:.2f}", f"{batch:.2f}", f"{memory:.0f}"]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks import volume
 
+_IN_C = {"native": "C reader, 2 threads", "ram": "copy from RAM, 2 threads"}
 _ALL = {"z": 0.5, "y": 0.5, "x": 0.5}
 
 TRANSFORMS: dict[str, dict[str, object]] = {
@@ -89,10 +90,20 @@ class Setting:
         return TRANSFORMS[self.transform]
 
     @property
+    def in_c(self) -> bool:
+        """Whether it is the C reader."""
+        return self.kind in _IN_C
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it has an environment of its own, and may be left out."""
+        return self.kind != "ours" and not self.in_c
+
+    @property
     def name(self) -> str:
         """How tables call it."""
-        if self.kind in ("native", "ram"):
-            return {"native": "C reader, 2 threads", "ram": "copy from RAM, 2 threads"}[self.kind]
+        if self.in_c:
+            return _IN_C[self.kind]
         alone = "threads" if self.kind == "ours" else "0 workers"
         parts = [self.kind, f"{self.workers} workers" if self.workers else alone]
         if self.kind == "ours":

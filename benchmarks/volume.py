@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import zarr
 import zarr.codecs
 
+FOLDER = Path("/dev/shm/cellmap-data-bench")  # unless another one is asked for
 VOXEL = 8.0
 CLASSES = [f"class{n:02d}" for n in range(48)]
 NOISE = 8  # grey values: zstd decodes such a volume about as fast as electron microscopy
@@ -90,7 +93,7 @@ def write(group: Path, array: np.ndarray, chunk: int, layout: str = "v2") -> Non
         shards=(min(256, len(array)),) * 3 if layout == "sharded" else None,
         dtype=array.dtype,
         chunk_key_encoding={"name": "v2" if version == 2 else "default", "separator": "/"},
-        compressors=zarr.codecs.ZstdCodec(level=3) if version == 3 else _zstd(),
+        compressors=zarr.codecs.ZstdCodec(level=3) if version == 3 else numcodecs.Zstd(level=3),
         config={"write_empty_chunks": True},  # as programs that write whole blocks leave them
     )
     stored[:] = array
@@ -103,21 +106,23 @@ def write(group: Path, array: np.ndarray, chunk: int, layout: str = "v2") -> Non
         (group / "zarr.json").write_text(json.dumps(document))
 
 
-def _zstd() -> object:
-    from numcodecs import Zstd
-
-    return Zstd(level=3)
-
-
-def multiscale(name: str) -> dict[str, object]:
-    """The metadata of one level whose first voxel lies at the origin."""
-    transforms = [
-        {"type": "scale", "scale": [VOXEL] * 3},
-        {"type": "translation", "translation": [0.0] * 3},
-    ]
+def multiscale(name: str, levels: int = 1, corner: Sequence[float] = (0, 0, 0)) -> dict[str, object]:
+    """The metadata of a pyramid whose first voxel lies at ``corner`` (nm)."""
     axes = [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-    datasets = [{"path": "s0", "coordinateTransformations": transforms}]
+    datasets = []
+    for level in range(levels):
+        shift = [float(start + VOXEL * (2**level - 1) / 2) for start in corner]
+        transforms = [
+            {"type": "scale", "scale": [VOXEL * 2**level] * 3},
+            {"type": "translation", "translation": shift},
+        ]
+        datasets.append({"path": f"s{level}", "coordinateTransformations": transforms})
     return {"name": name, "axes": axes, "datasets": datasets}
+
+
+def target_path(place: Path | str, classes: Sequence[str]) -> str:
+    """What a dataset is given for the labels of a volume."""
+    return f"{place}/labels/[{','.join(classes)}]"
 
 
 def make_crops(folder: Path, count: int, side: int, size: int, classes: int, chunk: int) -> list[Path]:
