@@ -27,7 +27,6 @@ TURNED = Motion(
 
 
 @given(reads(still_motions), st.sampled_from([0.0, 0.1, 0.6]))
-@settings(max_examples=300, deadline=None)
 def test_a_larger_voxel_is_the_mean_of_what_it_covers(case, missing):
     """Equal to the overlaps worked out densely in float64: any factor per axis, any place, NaN about."""
     lattice, patch, centre, motion = case
@@ -41,7 +40,6 @@ def test_a_larger_voxel_is_the_mean_of_what_it_covers(case, missing):
 
 
 @given(reads(motions | bent_motions))
-@settings(max_examples=200, deadline=None)
 def test_a_moved_read_of_a_finer_level_interpolates_its_average(case):
     """Turned and bent, it is what linear reading gives from a level of the size asked for, were it stored."""
     lattice, patch, centre, motion = case
@@ -57,7 +55,6 @@ def test_a_moved_read_of_a_finer_level_interpolates_its_average(case):
 
 
 @given(reads(still_motions))
-@settings(max_examples=100, deadline=None)
 def test_what_is_missing_of_an_average_is_what_is_missing_of_labels(case):
     """Averages are missing where the nearest voxel is: raw and labels of one patch end at the same place."""
     lattice, patch, centre, motion = case
@@ -113,7 +110,7 @@ def test_a_turned_read_does_not_depend_on_which_level_is_stored(up):
 
 
 @given(lattices(), still_motions)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_averages_lie_where_they_should(lattice, motion):
     """The average of a ramp is the ramp: no half voxel is lost, whatever is mirrored or transposed.
 

@@ -89,7 +89,7 @@ def test_what_cannot_be_read_is_named(options, named):
 
 
 @given(bends(), st.tuples(*[st.integers(1, 9)] * 3), st.tuples(*[st.sampled_from((1.0, 4.0, 30.0))] * 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_displacements_are_cubic_splines(spline, shape, voxel):
     """Equal to the plain sum over all control points, on the grid of a patch and place by place."""
     z, y, x = ((np.arange(n) - (n - 1) / 2) * s for n, s in zip(shape, voxel, strict=True))
@@ -116,7 +116,6 @@ def test_space_does_not_fold(part, folds):
 
 
 @given(reads(bent_motions))
-@settings(max_examples=300, deadline=None)
 def test_a_bent_ramp_tells_the_places_it_was_taken_from(case):
     """Bent, mirrored, transposed and turned at once: every voxel is the value at the mapped coordinate."""
     lattice, patch, centre, motion = case
@@ -133,7 +132,6 @@ def test_a_bent_ramp_tells_the_places_it_was_taken_from(case):
 
 
 @given(reads(bent_motions), st.booleans())
-@settings(max_examples=150, deadline=None)
 def test_bent_reading_is_what_the_definition_says(case, linear):
     """Equal to one voxel at a time in float64, labels to the nearest voxel, with NaN about."""
     lattice, patch, centre, motion = case
@@ -211,7 +209,7 @@ def test_elastic_is_drawn_before_the_others():
 
 
 @given(bent_motions, bent_motions)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_bent_motions_compose_like_maps(first, second):
     """What goes through the joint motion is what goes through the one and then the other."""
     patch, joint = PatchSpec((3, 4, 2), (8.0, 5.0, 4.0)), first.then(second)

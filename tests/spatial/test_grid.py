@@ -4,7 +4,7 @@ import itertools
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cellmap_data.errors import ConfigurationError
@@ -72,7 +72,6 @@ def samples(draw):
 
 
 @given(samples())
-@settings(max_examples=300)
 def test_positions_are_the_places_of_the_reference_that_all_sources_can_serve(sample):
     """Compared with trying every place of the finest input's lattice."""
     inputs, targets = sample

@@ -39,7 +39,6 @@ from tests.spatial.reference import (
 
 
 @given(reads())
-@settings(max_examples=300, deadline=None)
 def test_whatever_is_read_is_what_lies_there(case):
     """In a volume whose values tell their place, every voxel that is read tells the place it should show.
 
@@ -57,7 +56,6 @@ def test_whatever_is_read_is_what_lies_there(case):
 
 
 @given(lattices(), shapes, still_motions, st.data())
-@settings(max_examples=200)
 def test_stored_voxels_are_copied(lattice, shape, motion, data):
     """A patch whose voxels coincide with stored ones is a copy, also when mirrored and transposed."""
     lattice = replace(lattice, voxel=(lattice.voxel[0],) * 3)
@@ -76,7 +74,6 @@ def test_stored_voxels_are_copied(lattice, shape, motion, data):
 
 
 @given(reads(still_motions))
-@settings(max_examples=200, deadline=None)
 def test_snapping_gives_the_nearest_voxels(case):
     """A snapped copy has the voxels that taking the nearest (ties down) gives, moved in any way."""
     lattice, patch, centre, motion = case
@@ -87,7 +84,6 @@ def test_snapping_gives_the_nearest_voxels(case):
 
 
 @given(reads())
-@settings(max_examples=200)
 def test_exactly_what_is_needed_is_read(case):
     """The block of a plan reaches from the lowest to the highest voxel that has a part in the patch."""
     lattice, patch, centre, motion = case
@@ -104,7 +100,6 @@ def test_exactly_what_is_needed_is_read(case):
 
 
 @given(reads(), st.booleans())
-@settings(max_examples=150, deadline=None)
 def test_missing_voxels_are_those_outside_the_volume(case, snap):
     """Filling what is missing sets the voxels whose nearest voxel does not exist, and no other."""
     lattice, patch, centre, motion = case
@@ -143,7 +138,6 @@ def test_levels_agree_on_where_things_are(p):
 
 
 @given(reads(), perms, flips)
-@settings(max_examples=150, deadline=None)
 def test_moving_the_patch_moves_its_voxels(case, perm, flip):
     """Mirroring and transposing a patch before reading is mirroring and transposing what was read."""
     lattice, patch, centre, motion = case
@@ -205,7 +199,6 @@ def test_plans_travel(case):
 
 
 @given(reads(motions))
-@settings(max_examples=100)
 def test_a_patch_outside_a_volume_reads_nothing(case):
     """Far away everything is missing, and the empty block can still be read."""
     lattice, patch, centre, motion = case

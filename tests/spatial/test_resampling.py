@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cellmap_data
@@ -27,7 +27,6 @@ PLAN = read_at(LATTICE, PATCH, (40.0, 30.0, 38.0), TURNED)
 
 
 @given(reads(), st.booleans())
-@settings(max_examples=300, deadline=None)
 def test_resampling_is_what_the_definition_says(case, linear):
     """Equal to one voxel at a time in float64, for any voxel sizes, places and motions, with NaN about."""
     lattice, patch, centre, motion = case
