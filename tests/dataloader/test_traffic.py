@@ -57,7 +57,7 @@ def test_what_is_used_and_touched_is_exact(options, kind, dataset, budget):
     assert traffic.chunks == expected(dataset, indices)
     assert traffic.touched == traffic.chunks * CHUNK**3 * 2
     assert traffic.read > 0
-    assert traffic.misses > 0
+    assert traffic.unpacked > 0  # without a cache there is nothing to miss
 
 
 def test_the_cache_shows_in_what_is_decoded(dataset, budget):
