@@ -62,12 +62,17 @@ def test_unknown_plugin_is_an_error_without_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_demo(tmp_path: Path, workers: int) -> None:
-    """It trains, scores all methods, draws, and shows the plugins in the order in which they run."""
+@pytest.mark.parametrize(
+    ("workers", "plugins"), [(0, ("template.sections",)), (2, ())], ids=["a plugin", "two workers"]
+)
+def test_demo(tmp_path: Path, workers: int, plugins: tuple[str, ...]) -> None:
+    """It trains, scores all methods, draws, and shows the plugins in the order in which they run.
+
+    Without a plugin from elsewhere it tells how to try one.
+    """
     printed = StringIO()
     console = Console(file=printed, width=110)
-    options = DemoOptions(tmp_path, epochs=2, steps=1, workers=workers, plugins=("template.sections",))
+    options = DemoOptions(tmp_path, epochs=2, steps=1, workers=workers, plugins=plugins)
     result = run_demo(options, console)
 
     assert set(result.dice) == {"U-Net", "Otsu's threshold", "Otsu after a blur", "everything"}
@@ -78,9 +83,10 @@ def test_demo(tmp_path: Path, workers: int) -> None:
     assert result.picture.read_bytes().startswith(b"\x89PNG")
 
     text = printed.getvalue()
-    order = ["prefetch", "augmentation", "template.sections", "memory_optimization", "device_transfer"]
+    order = ["prefetch", "augmentation", *plugins, "memory_optimization", "device_transfer"]
     places = [text.index(name) for name in order]
     assert places == sorted(places)
+    assert ("--plugin" in text) == (not plugins)
     assert text.count("held-out Dice") == 2
     assert "post_sample" in text
     assert "coarse: 2 patches of 16 x 32 x 32 voxels of 580 x 520 x 520 nm" in text
@@ -102,13 +108,6 @@ def test_an_output_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
     done = run_command("demo", "--output", str(tmp_path / "file"))
     assert done.returncode == 2
     assert "--output" in done.stderr
-
-
-def test_demo_without_a_third_party_plugin_says_so(tmp_path: Path) -> None:
-    """The demo runs on what comes with the package, and tells how to try a plugin from elsewhere."""
-    printed = StringIO()
-    run_demo(DemoOptions(tmp_path, epochs=1, steps=1), Console(file=printed, width=110))
-    assert "--plugin" in printed.getvalue()
 
 
 def test_plugins_are_shown_with_the_numbers_that_count() -> None:

@@ -33,7 +33,7 @@ def _suspect_every_file(monkeypatch) -> None:
 @pytest.fixture(autouse=True, scope="module")
 def _compiled() -> None:
     """Loops are compiled before the first read, so that they are what reads."""
-    for stored, wanted in (("u2", "u2"), ("u2", "f4"), ("u1", "u1"), ("i4", "i4")):
+    for stored, wanted in (("u2", "u2"), ("u2", "f4"), ("u1", "u1")):
         assert are_ready(np.dtype(stored), np.dtype(wanted), wait=True)
 
 
@@ -111,7 +111,7 @@ def test_a_known_chunk_is_not_opened_again(tmp_path) -> None:
 
 def test_more_values_than_are_told_apart_are_read(tmp_path) -> None:
     """Chunks of one value each, hundreds of different ones, read as they are stored."""
-    values = np.kron(np.arange(343).reshape(7, 7, 7), np.ones((8, 8, 8), int)).astype(np.int32)
+    values = np.kron(np.arange(343).reshape(7, 7, 7), np.ones((8, 8, 8), int)).astype(np.uint16)
     reader = ZarrReader(write(tmp_path, values))
     for _ in range(3):
         np.testing.assert_array_equal(reader.read((slice(0, 56),) * 3), values)
