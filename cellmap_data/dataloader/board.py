@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from cellmap_data.buffers import SharedWords
 
-__all__ = ["Board"]
-
 _RUN, _EDITION, _STATES = 0, 1, 2
 _MOST = 1 << 31
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cellmap_data.dataloader.report import Report
 
-__all__ = ["bottleneck"]
-
 _ENOUGH = 0.05
 """Waiting less than this share of the time is not worth a change."""
 

@@ -11,8 +11,6 @@ from torch.utils.data import ConcatDataset, Subset
 from cellmap_data.buffers import Allocate, fresh
 from cellmap_data.sampler import SampleIndex
 
-__all__ = ["place_of", "places_of", "read_samples"]
-
 _LISTED = 4  # samples, of which one failed, that an error names
 
 

@@ -14,8 +14,6 @@ from rich.text import Text
 
 from cellmap_data.dataloader.report import STAGES, Report
 
-__all__ = ["as_html", "as_rich", "as_text"]
-
 _WIDTH = 110
 
 
