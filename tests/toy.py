@@ -104,8 +104,7 @@ EXECUTORS = [
     {"num_workers": 0},
     {"num_workers": 1},
     {"num_workers": 2},
-    {"num_workers": 2, "persistent_workers": True},
-    {"num_workers": 2, "multiprocessing_context": "forkserver"},
+    {"num_workers": 2, "persistent_workers": True, "multiprocessing_context": "forkserver"},
 ]
 
 
