@@ -21,6 +21,7 @@ from benchmarks.truth import Truth
 
 QUEUES = 4  # batches of each worker in a round, so that a round measures more than what was read ahead
 WARM = 120  # batches that fill a cache
+STEPS = 40  # batches of a round with steps: its first one comes after a halt
 SETTLE = 4.0  # seconds that a contender delivers before it is measured: code is loaded, memory has grown
 
 
@@ -161,17 +162,15 @@ def take_turns(
     rounds : int
         How many of each, for each step.
     seconds : float
-        About how long a round is; longer where too few batches would be delivered.
+        About how long a round is without steps; longer where too few batches would be delivered.
     steps : sequence of str
         What follows each batch: ``"sleep 50"`` (milliseconds), ``"matmul 50"``, or nothing.
     """
     batches = {contender: contender.length(seconds) for contender in contenders}
     for _ in range(rounds):
         for step in steps:
-            milliseconds = float(step.split()[1]) if step else 0.0
             for contender, count in batches.items():
-                fits = round(1e3 * seconds / milliseconds) if milliseconds else count
-                contender.round(max(contender.least, min(count, fits)), step)
+                contender.round(STEPS if step else count, step)
     for contender in contenders:
         contender.weigh()
     said = ", ".join(f"{contender.setting.name}: {count}" for contender, count in batches.items())
