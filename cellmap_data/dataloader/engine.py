@@ -9,6 +9,7 @@ is read on the spot.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,12 +22,25 @@ from cellmap_data.dataloader.run import Run
 from cellmap_data.dataloader.schedule import Schedule, Ticket
 from cellmap_data.dataloader.sources import LocalSource, Source
 from cellmap_data.device.device_manager import DeviceManager
-from cellmap_data.errors import SkippedWarning
+from cellmap_data.errors import SkippedWarning, message
 from cellmap_data.sampler import ASK_TORCH, Clock, Draw, SampleIndex
+
+_NEWER = message(
+    "this iterator was closed because a newer one was made from the same loader",
+    hint="make a second loader to iterate twice at the same time",
+)
+_CLOSED = message(
+    "this iterator was closed because its loader was closed or changed",
+    got="close(), refresh() or load_state_dict() before the iterator had ended",
+    hint="iterate the loader again",
+)
 
 
 class Engine:
     """Everything behind ``loader.loader``.
+
+    One thread at a time is given a batch or ends a run: who closes while another thread waits for a batch
+    lets it have that one.
 
     Parameters
     ----------
@@ -61,32 +75,38 @@ class Engine:
         self._source, self._local, self._clock = source, local, clock
         self.device_manager = device_manager
         self._run: Run | None = None
+        self._lock = threading.RLock()
         self.schedule = schedule
         self.report = Report(num_workers)
 
     def begin(self, split: bool) -> Run:
         """A new run over this rank's share of the epoch, or all of it; the run before is closed."""
-        self.end()
+        self._end(_NEWER)
         share = self.schedule.share(split)
         pace = 1 if split else ASK_TORCH.now().world_size  # who takes it from here splits it by whole batches
         self._run = Run(self._owner(), self._hooks, self._source, self.report, share, self._clock, pace)
         return self._run
 
-    def end(self) -> None:
-        """Close the run, if there is one."""
-        run, self._run = self._run, None
-        if run is not None:
-            run.supersede()
-
     def close(self) -> None:
         """Close the run and end all workers."""
-        try:
-            self.end()
-        finally:
-            self._source.close()
+        with self._lock:
+            try:
+                self._end(_CLOSED)
+            finally:
+                self._source.close()
+
+    def _end(self, reason: str) -> None:
+        with self._lock:
+            run, self._run = self._run, None
+            if run is not None:
+                run.close(reason)
 
     def exchange(self, ticket: Sequence[int]) -> Any:
         """A ticket for its batch, after ``post_collate``; any error ends the run."""
+        with self._lock:
+            return self._exchanged(ticket)
+
+    def _exchanged(self, ticket: Sequence[int]) -> Any:
         run = self._run
         try:
             number = run.number_of(list(ticket)) if run else None

@@ -56,7 +56,8 @@ class Run:
         self._wanted: int | None = None
         self._delivered: Any = None
         self._delivered_at = self._cpu_then = 0.0
-        self._state: Literal["new", "running", "ended", "superseded"] = "new"
+        self._state: Literal["new", "running", "ended"] = "new"
+        self._closed = ""
 
     @property
     def is_running(self) -> bool:
@@ -141,13 +142,11 @@ class Run:
         if self._state != "running":
             self._settle()  # nobody will ask for a next one
 
-    def supersede(self) -> None:
-        """End this run because another begins."""
-        if self._state in ("new", "running"):
-            try:
-                self.end()
-            finally:
-                self._state = "superseded"
+    def close(self, reason: str) -> None:
+        """End this run before its time; whoever goes on with it is told the reason."""
+        if self._state != "ended":
+            self._closed = reason  # first: another thread may ask for the next batch meanwhile
+            self.end()
 
     def end(self) -> None:
         """End the run, once: the last batch is settled, the source is released, ``post_epoch`` fires."""
@@ -178,13 +177,8 @@ class Run:
             self._hooks.pre_epoch(loader=self._owner, epoch=self.epoch)
 
     def _goes_on(self) -> bool:
-        if self._state == "superseded":
-            raise StaleIteratorError(
-                message(
-                    "this iterator was closed because a newer one was made from the same loader",
-                    hint="make a second loader to iterate twice at the same time",
-                )
-            )
+        if self._closed:
+            raise StaleIteratorError(self._closed)
         return self._state == "running"
 
     def _settle(self) -> None:

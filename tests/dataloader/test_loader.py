@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import math
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -144,6 +146,31 @@ def test_a_newer_iterator_closes_the_older():
     with pytest.raises(StaleIteratorError, match="newer one"):
         next(older)
     assert len(list(newer)) == 10
+
+
+class Slow(Toy):
+    """Takes its time for each sample."""
+
+    def before(self, index):
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"enable_prefetch": False}, {"num_workers": 1}], ids=["ahead", "in-turn", "worker"]
+)
+def test_a_loader_may_be_closed_from_another_thread(options):
+    """Who waits for a batch gets it, is told then that the loader was closed, and may iterate again."""
+    loader = EnhancedCellMapDataLoader(Slow(), batch_size=2, rng=seeded(), **options)
+    batches = iter(loader)
+    seen = [next(batches)]
+    closing = threading.Thread(target=loader.close)
+    closing.start()
+    with pytest.raises(StaleIteratorError, match="its loader was closed"):
+        seen.extend(batches)
+    closing.join()
+    assert all(is_right(batch) for batch in seen)
+    with loader:
+        assert is_right(next(iter(loader)))
 
 
 def test_two_loaders_at_once():
