@@ -96,6 +96,8 @@ class BatchMemory:
         Name -> array of shape ``(size, ...)`` that samples are read into.
     laid
         The same for what plugins and transforms made anew.
+    tensors
+        Name -> all of an array, as the tensor that the batch will hold if every sample is in its row.
     finished
         Row -> the sample as it left the last plugin.
     """
@@ -105,6 +107,7 @@ class BatchMemory:
         self.arena = arena
         self.arrays: dict[str, npt.NDArray[Any]] = {}
         self.laid: dict[str, npt.NDArray[Any]] = {}
+        self.tensors: dict[str, Any] = {}
         self.finished: dict[int, Any] = {}
         self._claimed: set[int] = set()
         self._taken: set[tuple[str, int]] = set()
@@ -121,6 +124,11 @@ class BatchMemory:
                 return fresh
             self._claimed |= rows
         return self._rows(first)
+
+    def address(self, name: str, row: int) -> int | None:
+        """Where in memory the row of an array begins that samples are read into; None if there is none."""
+        array = self.arrays.get(name)
+        return None if array is None else _address(array) + row * array.strides[0]
 
     def lay(self, name: str, row: int, values: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         """Copy one sample's array to its row, and return that.

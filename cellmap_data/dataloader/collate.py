@@ -64,18 +64,32 @@ def lay(sample: Any, row: int, memory: BatchMemory) -> Any:
 def _laid(key: str, value: Any, row: int, memory: BatchMemory) -> Any:
     if type(value) is not torch.Tensor or value.device.type != "cpu" or value.dtype == torch.bfloat16:
         return value
-    home = memory.arrays.get(key)
-    if home is not None and value.shape == home.shape[1:] and _is_row(value, row, torch.from_numpy(home)):
-        return value
+    if (
+        value.layout == torch.strided
+        and value.is_contiguous()
+        and value.data_ptr() == memory.address(key, row)
+    ):
+        if key not in memory.tensors:
+            memory.tensors[key] = torch.from_numpy(memory.arrays[key])
+        return value  # what it looks like there, collate asks
     try:
         array = value.detach().numpy()
     except (RuntimeError, TypeError):  # sparse, quantised, conjugated: collate knows what to do, or says so
         return value
     place = memory.lay(key, row, array)
-    return value if place is None else torch.from_numpy(place)
+    if place is None:
+        return value
+    if key not in memory.tensors:
+        memory.tensors[key] = torch.from_numpy(memory.laid[key])
+    return torch.from_numpy(place)
 
 
 def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
+    batch = memory.tensors.get(key)
+    if batch is None and key in memory.arrays:
+        batch = torch.from_numpy(memory.arrays[key])
+    if batch is not None and _are_rows(values, batch):
+        return batch
     if not all(isinstance(v, torch.Tensor) or _is_numeric(v) for v in values):
         return values
     tensors = [value if isinstance(value, torch.Tensor) else torch.as_tensor(value) for value in values]
@@ -92,20 +106,15 @@ def _field(key: str, values: list[Any], memory: BatchMemory) -> Any:
                     hint="a transform that only sometimes runs should keep the dtype",
                 )
             )
-    return _stack(key, tensors, memory)
+    return _stack(tensors, memory)
 
 
 def _is_numeric(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
 
 
-def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.Tensor:
-    for home in (memory.laid.get(key), memory.arrays.get(key)):
-        if home is not None and home.shape == (len(tensors), *tensors[0].shape):
-            batch = torch.from_numpy(home)
-            if all(_is_row(tensor, row, batch) for row, tensor in enumerate(tensors)):
-                return batch
-    # Never into the rows that were read: a tensor of this field, or of another, may still look at them.
+def _stack(tensors: list[torch.Tensor], memory: BatchMemory) -> torch.Tensor:
+    """Never into the rows that were read: a tensor of this field, or of another, may still look at them."""
     first = tensors[0]
     if first.device.type != "cpu" or first.dtype == torch.bfloat16:
         return torch.stack(tensors)
@@ -114,14 +123,20 @@ def _stack(key: str, tensors: list[torch.Tensor], memory: BatchMemory) -> torch.
     return torch.stack([tensor.detach() for tensor in tensors], out=batch)
 
 
-def _is_row(tensor: torch.Tensor, row: int, batch: torch.Tensor) -> bool:
-    """Whether a tensor of the right shape is one row of a batch.
+def _are_rows(values: Sequence[Any], batch: torch.Tensor) -> bool:
+    """Whether values are the rows of a batch, one after the other.
 
-    Arithmetic: to take the row from the batch would let go of Python's lock, and of a busy one that costs the
-    consumer more than the batch itself.
+    Arithmetic: to take the rows from the batch would let go of Python's lock for each, and of a busy one that
+    costs the consumer more than the batch itself.
     """
-    step, *strides = batch.stride()
-    start = batch.data_ptr() + row * step * batch.element_size()
-    if tensor.layout != torch.strided or tensor.dtype != batch.dtype:
-        return False
-    return tensor.data_ptr() == start and tensor.stride() == tuple(strides)
+    shape, (step, *steps), start = batch.shape[1:], batch.stride(), batch.data_ptr()
+    strides, step = tuple(steps), step * batch.element_size()
+    return len(values) == len(batch) and all(
+        isinstance(value, torch.Tensor)
+        and value.layout == torch.strided
+        and value.dtype == batch.dtype
+        and value.shape == shape
+        and value.stride() == strides
+        and value.data_ptr() == start + row * step
+        for row, value in enumerate(values)
+    )
