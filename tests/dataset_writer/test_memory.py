@@ -23,7 +23,7 @@ from cellmap_data.chunks import are_ready
 from cellmap_data.storage import set_cache_budget
 
 raw, out, window = sys.argv[1:]
-patch = {"shape": (32, 32, 32), "scale": (8, 8, 8)}
+patch = {"shape": (64, 64, 64), "scale": (8, 8, 8)}
 set_cache_budget(1 << 20)
 assert are_ready(np.dtype("u1"), np.dtype("f4"), wait=True)
 held = []
@@ -38,9 +38,9 @@ def model(x):
 def predict(path, end):
     bounds = {"out": dict.fromkeys("zyx", (0, 8 * end))}
     writer = CellMapDatasetWriter(raw, path, ["nuc"], {"raw": patch}, {"out": patch}, bounds)
-    return writer.predict(model, batch_size=4, overlap=8, window_bytes=int(window))
+    return writer.predict(model, batch_size=1, overlap=8, window_bytes=int(window))
 
-predict(out + "/small", 48)  # loads all code, starts all threads
+predict(out + "/small", 96)  # loads all code, starts all threads
 held.clear()
 hold()
 done = predict(out + "/whole", 256)
