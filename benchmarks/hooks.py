@@ -21,8 +21,8 @@ from benchmarks import volume
 from benchmarks.results import table
 from cellmap_data import CellMapDataset, storage
 from cellmap_data.dataloader.board import Board
+from cellmap_data.dataloader.finished import FinishedSamples
 from cellmap_data.dataloader.profiling import lock_delay, profiled
-from cellmap_data.dataloader.reading import FinishedSamples
 from cellmap_data.dataset.traffic import Traffic
 from cellmap_data.hookspecs import hookimpl
 from cellmap_data.plugins import PluginManager

@@ -17,7 +17,8 @@ import torch
 from cellmap_data.account import Account
 from cellmap_data.buffers import Arena, SlotProvider
 from cellmap_data.buffers.memory import Bytes
-from cellmap_data.dataloader.reading import PlannedBatch, fields_of
+from cellmap_data.dataloader.planned import PlannedBatch
+from cellmap_data.dataloader.reading import fields_of
 from cellmap_data.errors import LoaderError
 
 _serial = itertools.count()

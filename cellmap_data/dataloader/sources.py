@@ -9,7 +9,8 @@ from typing import Protocol
 from cellmap_data import storage
 from cellmap_data.buffers import BatchSpec, SlotProvider
 from cellmap_data.dataloader.delivery import Delivery
-from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
+from cellmap_data.dataloader.planned import PlannedBatch
+from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.schedule import Ticket
 
 Ahead = Callable[[int], Ticket | None]

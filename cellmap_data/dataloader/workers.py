@@ -22,7 +22,8 @@ from cellmap_data.buffers import SharedMemory
 from cellmap_data.chunks import team
 from cellmap_data.dataloader.board import Board
 from cellmap_data.dataloader.delivery import Delivery, Parcel, Place, failed, pack
-from cellmap_data.dataloader.reading import BatchReader, PlannedBatch
+from cellmap_data.dataloader.planned import PlannedBatch
+from cellmap_data.dataloader.reading import BatchReader
 from cellmap_data.dataloader.relay import HookRelay
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.sampler import Draw, SampleIndex
