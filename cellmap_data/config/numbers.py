@@ -87,9 +87,16 @@ def check_place(center: Any, axes: Collection[str]) -> None:
 
 
 def check_finite(values: Mapping[str, float], rule: str = "A coordinate is a finite number of nm.") -> None:
-    """ConfigurationError if one of the numbers by axis is NaN or infinite."""
-    if not all(map(math.isfinite, values.values())):
+    """ConfigurationError if one of the numbers by axis is NaN, infinite or none at all."""
+    if not all(map(_is_finite, values.values())):
         raise ConfigurationError(message(rule, expected="finite numbers", got=dict(values)))
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def named(value: Any) -> str:

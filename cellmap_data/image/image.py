@@ -208,9 +208,9 @@ class CellMapImage:
         """A place in z, y, x order; an axis that is not stored needs no coordinate."""
         stored = [AXES[axis] for axis in self.stored.axes.order if axis is not None]
         check_place(center, stored)
-        place = {axis: float(center.get(axis, 0.0)) for axis in AXES}
+        place = {axis: center.get(axis, 0.0) for axis in AXES}
         check_finite(place)
-        return place["z"], place["y"], place["x"]
+        return float(place["z"]), float(place["y"]), float(place["x"])
 
     def _as_asked(self, values: torch.Tensor) -> torch.Tensor:
         """A patch with the axes of ``axis_order``; what a transform gave another shape stays as it is."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cellmap_data.config import as_range, check_finite, raise_faults
+from cellmap_data.config import as_range, check_finite, counted, named, raise_faults
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.conversion import Conversion, check_conversion, converted
 from cellmap_data.image_writer.group import OutputGroup
@@ -51,12 +51,13 @@ def parse_output(
         if chunk_shape is None
         else axes.shape(axes.by_axis("The shape of a chunk", chunk_shape, absent=1))
     )
-    if min(*block, *chunk, levels) < 1 or number < 0:
+    levels, number = counted("levels", levels, 1), counted("scale_level", number)
+    if min(*block, *chunk) < 1:
         raise ConfigurationError(
             message(
-                "Blocks, chunks and levels are counted from 1.",
-                expected="at least 1, and scale_level at least 0",
-                got=f"write_voxel_shape {block}, chunk_shape {chunk}, levels {levels}, scale_level {number}",
+                "The voxels of blocks and chunks are counted from 1.",
+                expected="at least 1",
+                got=f"write_voxel_shape {block}, chunk_shape {chunk}",
             )
         )
     stored = _dtype(dtype)
@@ -67,11 +68,11 @@ def parse_output(
         chunk=chunk,
         channels=_count(channels),
         dtype=stored,
-        fill_value=converted(np.asarray(fill_value), stored, "exact").item(),
+        fill_value=_fill_value(fill_value, stored),
         conversion=conversion,
         version=ngff,
     )
-    names = () if channels is None or isinstance(channels, int) else tuple(map(str, channels))
+    names = tuple(map(str, channels)) if isinstance(channels, Sequence) else ()
     group = OutputGroup(path, name, ngff, layout.stored_axes, names, context)
     return Output(group, number, layout, levels)
 
@@ -116,10 +117,17 @@ def _box(axes: AxisOrder, edges: Mapping[str, Any]) -> Box:
 def _count(channels: int | Sequence[str] | None) -> int | None:
     if channels is None:
         return None
-    count = channels if isinstance(channels, int) else len(channels)
-    if count < 1:
-        raise ConfigurationError(message("There is at least one channel.", expected=">= 1", got=channels))
-    return count
+    if isinstance(channels, Sequence) and not isinstance(channels, str) and channels:
+        return len(channels)
+    return counted("The number of channels", channels, 1, hint="or give their names, in a list")
+
+
+def _fill_value(fill_value: Any, stored: np.dtype[Any]) -> Any:
+    given = np.asarray(fill_value)
+    if given.ndim or given.dtype.kind not in "biuf":
+        rule = "What is read where nothing was written is a number."
+        raise ConfigurationError(message(rule, expected=f"a value of {stored}", got=named(fill_value)))
+    return converted(given, stored, "exact").item()
 
 
 def _dtype(dtype: Any) -> np.dtype[Any]:

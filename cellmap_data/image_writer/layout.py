@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellmap_data.config import axes_of
+from cellmap_data.config import axes_of, check_finite
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.conversion import Conversion
 from cellmap_data.ngff import Axis, Level, zarr_format
@@ -204,7 +204,8 @@ class AxisOrder:
         return {axis: given[axis] for axis in self.axes}
 
     def vec(self, values: Mapping[str, Any], absent: float) -> Vec:
-        """Numbers in z, y, x order."""
+        """Numbers in z, y, x order; ConfigurationError if one is not finite."""
+        check_finite(values, "A place and a size have a number of nm along each axis.")
         z, y, x = (float(values.get(axis, absent)) for axis in AXES)
         return z, y, x
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cellmap_data.config import check_finite, check_place
+from cellmap_data.config import as_count, check_finite, check_place
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.image_writer.arguments import parse_output
 from cellmap_data.image_writer.conversion import Conversion, converted
@@ -252,10 +252,11 @@ class ImageWriter:
         Raises
         ------
         ConfigurationError
-            If the shape differs, or the stored type does not have the values.
+            If the shape differs, the stored type does not have the values, or the box is none of voxels.
         StoreError
             If the store does not take it, naming block, path and what the store said.
         """
+        _check_voxels(box)
         inside = box.clipped(self.lattice.shape)
         if inside.empty:
             return
@@ -270,6 +271,7 @@ class ImageWriter:
 
     def read(self, box: VoxelBox) -> npt.NDArray[Any]:
         """The stored values of a box, ``[(channels,) z, y, x]``; the fill value outside the array."""
+        _check_voxels(box)
         out = np.full(self.layout.shape_of(box), self.fill_value, self.dtype)
         inside = box.clipped(self.lattice.shape)
         if not inside.empty:
@@ -369,3 +371,12 @@ class ImageWriter:
         text = ", ".join(f"{part.start}:{part.stop}" for part in box.slices)
         number = self.blocks.number_at(box.lo)
         return f"block {number} [{text}]" if self.blocks[number] == box else f"voxels [{text}]"
+
+
+def _check_voxels(box: Any) -> None:
+    """Refuse what is no box of whole voxels: a place in nm, or a box of floats."""
+    if not isinstance(box, VoxelBox) or any(as_count(n, None) is None for n in (*box.lo, *box.hi)):
+        rule, expected = "Voxels are counted.", "VoxelBox((z, y, x), (z, y, x)) of ints, from and up to"
+        raise ConfigurationError(
+            message(rule, expected=expected, got=repr(box), hint="writer[{axis: nm}] takes places")
+        )

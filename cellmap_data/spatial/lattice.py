@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cellmap_data.config import AXES, check_finite
 from cellmap_data.errors import ConfigurationError, message
 from cellmap_data.spatial.frame import (
     SIZE_TOLERANCE,
@@ -67,6 +68,8 @@ class Lattice:
             at 0. Anywhere else the lower edge is the centre of the first voxel, as in files of older tools.
         """
         _check("a lattice", voxel, (0, 0, 0), smallest=0)
+        for edge in (box.lo, box.hi):
+            check_finite(dict(zip(AXES, edge, strict=True)), "A box has finite edges, in nm.")
         axes = [
             _voxels_inside(lo, hi, s, _phase(lo, s) if t is None else t)
             for lo, hi, s, t in zip(box.lo, box.hi, voxel, through or (None, None, None), strict=True)

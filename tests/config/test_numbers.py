@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -55,9 +56,9 @@ def test_a_place_has_every_axis(given) -> None:
         check_place(given, "zyx")
 
 
-@pytest.mark.parametrize("given", [math.nan, math.inf, -math.inf], ids=str)
+@pytest.mark.parametrize("given", [math.nan, math.inf, -math.inf, "8 nm", None, [1]], ids=str)
 def test_a_coordinate_is_finite(given) -> None:
-    """NaN and infinity are nowhere."""
-    check_finite({"z": 1, "y": -1e9})
-    with pytest.raises(ConfigurationError, match=f"(?s)finite number of nm.*{given}"):
+    """NaN and infinity are nowhere, and neither is what is no number."""
+    check_finite({"z": 1, "y": -1e9, "x": torch.tensor(2)})
+    with pytest.raises(ConfigurationError, match=f"(?s)finite number of nm.*{re.escape(str(given))}"):
         check_finite({"z": 1, "y": given})

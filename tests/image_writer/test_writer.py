@@ -19,6 +19,7 @@ from yaozarrs import validate_zarr_store
 from cellmap_data import CellMapDataset, CellMapImage, ImageWriter
 from cellmap_data.errors import ConfigurationError
 from cellmap_data.ngff import format_violations
+from cellmap_data.spatial import VoxelBox
 from cellmap_data.storage import read_attributes
 from tests.image_writer.outputs import CUBE, FORMATS, fill, make, ramp_of, stored
 
@@ -292,8 +293,17 @@ WRONG = {
     "dtype": ({"dtype": "complex64"}, "Only numbers"),
     "no dtype": ({"dtype": "mitochondria"}, "type of numbers"),
     "fill value": ({"dtype": "uint8", "fill_value": -1}, "does not have these values"),
-    "levels": ({"levels": 0}, "counted from 1"),
-    "channels": ({"channels": 0}, "at least one channel"),
+    "levels": ({"levels": 0}, "levels is a whole number(?s:.*)from 1 on"),
+    "half a level": ({"levels": 1.5}, "levels is a whole number"),
+    "level of no number": ({"scale_level": math.nan}, "scale_level is a whole number"),
+    "channels": ({"channels": 0}, "number of channels(?s:.*)from 1 on"),
+    "channels as text": ({"channels": "rgb"}, "or give their names, in a list"),
+    "half a channel": ({"channels": 1.5}, "number of channels"),
+    "text to fill with": ({"fill_value": "x"}, "(?s)nothing was written is a number.*got: +str 'x'"),
+    "endless voxels": ({"scale": (math.inf, 8, 8)}, "number of nm along each axis"),
+    "text for a voxel size": ({"scale": ("8 nm", 8, 8)}, "number of nm along each axis"),
+    "no voxel size": ({"scale": (None, 8, 8)}, "number of nm along each axis"),
+    "text for an origin": ({"origin": ("0", 0, 0)}, "origin is a place"),
     "empty box": ({"box": dict.fromkeys("zyx", (8, 8))}, "no voxel"),
     "box without an axis": ({"box": {"y": (0, 8), "x": (0, 8)}}, "value for each axis"),
     "block of too many axes": ({"block": (8, 8, 8, 8)}, "value for each axis"),
@@ -348,6 +358,21 @@ def test_patches_that_do_not_fit(centre, values, words, tmp_path) -> None:
     with pytest.raises(ConfigurationError, match=words):
         writer[centre] = values
     assert stored(tmp_path).max() == 0
+
+
+@pytest.mark.parametrize(
+    "box",
+    [VoxelBox((0.0, 0, 0), (8, 8, 8)), VoxelBox((0, 0, 0), ("8", 8, 8)), ((0, 0, 0), (8, 8, 8)), {"z": 0}],
+    ids=["float", "text", "pairs", "place"],
+)
+def test_voxels_are_whole(box, tmp_path) -> None:
+    """Nothing is cut to the next voxel, read or written; integers of numpy are as good as others."""
+    writer = make(tmp_path)
+    writer.write(VoxelBox(tuple(np.zeros(3, np.int32)), tuple(np.full(3, 8))), np.ones((8, 8, 8)))
+    for use in (lambda: writer.write(box, np.zeros((8, 8, 8))), lambda: writer.read(box)):
+        with pytest.raises(ConfigurationError, match="Voxels are counted"):
+            use()
+    assert writer.read(writer.blocks[0]).all()
 
 
 def test_readers_of_this_process_see_what_is_written(tmp_path) -> None:

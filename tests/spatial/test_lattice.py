@@ -5,7 +5,7 @@ import math
 import pytest
 
 from cellmap_data.errors import ConfigurationError
-from cellmap_data.spatial import Lattice, Motion, PatchSpec, Source, choose_level
+from cellmap_data.spatial import Box, Lattice, Motion, PatchSpec, Source, choose_level
 
 
 def pyramid(*sizes, n=512) -> list[Lattice]:
@@ -20,6 +20,13 @@ def pyramid(*sizes, n=512) -> list[Lattice]:
         )
         for v in vectors
     ]
+
+
+@pytest.mark.parametrize("edge", [math.nan, math.inf], ids=str)
+def test_no_lattice_lies_in_a_box_without_end(edge):
+    """A box that is not finite is refused before its voxels are counted."""
+    with pytest.raises(ConfigurationError, match=f"(?s)finite edges.*{edge}"):
+        Lattice.inside(Box((0, 0, 0), (edge, 8, 8)), (8, 8, 8))
 
 
 def test_a_bounding_box_reaches_from_face_to_face():
