@@ -15,6 +15,8 @@ ArrayOptions: TypeAlias = Mapping[str, Mapping[str, Sequence[float]]]
 
 _KEYS = ("shape", "scale")
 _RESERVED = "idx"
+_RULE = "These arrays cannot be made."
+_HINT = 'write {name: {"shape": (z, y, x) voxels, "scale": (z, y, x) nm}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,12 @@ def parse_arrays(
     ConfigurationError
         Listing every fault of every array.
     """
-    faults: list[str] = []
+    faults = [
+        f"{what}: expected a mapping, got {type(given).__name__}"
+        for what, given in (("input_arrays", inputs), ("target_arrays", targets))
+        if not isinstance(given, Mapping | None)
+    ]
+    raise_faults(ConfigurationError, _RULE, faults, hint=_HINT)
     if not inputs:
         faults.append("input_arrays: there must be at least one input")
     both = sorted(set(inputs) & set(targets or {}))
@@ -65,9 +72,9 @@ def parse_arrays(
     parsed = _parse_all("input_arrays", inputs, faults), _parse_all("target_arrays", targets or {}, faults)
     raise_faults(
         ConfigurationError,
-        "These arrays cannot be made.",
+        _RULE,
         faults,
-        hint='write {name: {"shape": (z, y, x) voxels, "scale": (z, y, x) nm}}',
+        hint=_HINT,
     )
     return parsed
 

@@ -154,8 +154,9 @@ def _check_known(inputs: Sequence[ArraySpec], targets: Sequence[ArraySpec]) -> N
 
 
 def _class_names(classes: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(classes)
-    if isinstance(classes, str) or len(set(names)) < len(names):
+    names = tuple(classes) if isinstance(classes, Iterable) else (classes,)
+    texts = all(isinstance(name, str) for name in names)
+    if isinstance(classes, str) or not texts or len(set(names)) < len(names):
         raise ConfigurationError(
             message("Classes are a list of different names.", expected='["nuc", "mito"]', got=repr(classes))
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,8 @@ from cellmap_data.storage import join, real_path
 
 Bounds: TypeAlias = Mapping[str, Mapping[str, Sequence[float]]]
 """``{array: {axis: (lo, hi)}}``, nm."""
+
+_RULE = "This cannot be written."
 
 Ranges: TypeAlias = tuple[tuple[float, float] | None, ...]
 """What to write along z, y, x, nm; None for all of it."""
@@ -76,23 +78,24 @@ class Asked:
         ConfigurationError
             Listing everything that cannot be right.
         """
-        of_model = tuple(classes if model_classes is None else model_classes)
+        of_model = _names(classes if model_classes is None else model_classes)
         faults = list(_class_faults(classes, of_model))
-        if not targets:
-            faults.append("target_arrays: there must be at least one array to write")
+        if not isinstance(targets, Mapping) or not targets:
+            faults.append("target_arrays: there must be at least one array to write, in a mapping")
+        raise_faults(ConfigurationError, _RULE, faults, place=str(path))
         plain = {name: without_channels(options) for name, options in targets.items()}
         faults += [
             f"target_bounds: there is no target array {name!r}"
             for name in bounds or {}
             if name not in targets
         ]
-        raise_faults(ConfigurationError, "This cannot be written.", faults, place=str(path))
+        raise_faults(ConfigurationError, _RULE, faults, place=str(path))
         _, specs = parse_arrays({name: without_channels(o) for name, o in inputs.items()}, plain)
         found = []
         for spec in specs:
             ranges = _ranges(spec.name, (bounds or {}).get(spec.name), faults)
             found.append(Target(spec, _channels(targets[spec.name], len(of_model)), ranges))
-        raise_faults(ConfigurationError, "This cannot be written.", faults, place=str(path))
+        raise_faults(ConfigurationError, _RULE, faults, place=str(path))
         return cls(str(path), tuple(classes), of_model, tuple(found))
 
     def group(self, array: str, name: str) -> str:
@@ -151,18 +154,27 @@ def _channels(options: Mapping[str, Sequence[float]], of_model: int) -> int | No
     return None if channels == 1 or channels == of_model else channels
 
 
+def _names(names: Any) -> tuple[Any, ...]:
+    """What was given as names of classes; of anything else a fault can be told."""
+    return tuple(names) if isinstance(names, Iterable) else (names,)
+
+
 def _class_faults(classes: Sequence[str], of_model: Sequence[str]) -> list[str]:
     faults = []
     for what, names in (("classes", classes), ("model_classes", of_model)):
-        if isinstance(names, str) or not names or len(set(names)) < len(names):
+        texts = all(isinstance(name, str) for name in _names(names))
+        if isinstance(names, str) or not texts or not names or len(set(names)) < len(names):
             faults.append(f"{what}: expected a list of different names, got {names!r}")
-    missing = [name for name in classes if name not in of_model]
+    missing = [name for name in _names(classes) if name not in of_model]
     if missing and not faults:
         faults.append(f"classes: the model has {list(of_model)} and none of {missing}")
     return faults
 
 
 def _ranges(array: str, bounds: Mapping[str, Sequence[float]] | None, faults: list[str]) -> Ranges:
+    if not isinstance(bounds, Mapping | None):
+        faults.append(f"target_bounds[{array!r}]: expected {{axis: (lo, hi)}} in nm, got {bounds!r}")
+        bounds = None
     unknown = sorted(set(bounds or {}) - set(AXES))
     if unknown:
         faults.append(f"target_bounds[{array!r}]: expected the axes z, y, x, got {unknown}")

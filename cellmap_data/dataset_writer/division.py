@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -95,7 +95,8 @@ def _overlap(overlap: Overlap, patch: Shape) -> Shape:
     """The overlap in voxels; none along an axis of one voxel."""
     given = list(overlap) if isinstance(overlap, Sequence) else [overlap] * 3
     if len(given) != 3 or not all(
-        0 <= o < (p if isinstance(o, Integral) else 1) or p == 1 for o, p in zip(given, patch, strict=False)
+        isinstance(o, Real) and (0 <= o < (p if isinstance(o, Integral) else 1) or p == 1)
+        for o, p in zip(given, patch, strict=False)
     ):
         raise ConfigurationError(
             message(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from time import monotonic
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cellmap_data.config import as_count, counted
 from cellmap_data.dataset import JoinedIndices
 from cellmap_data.dataset_writer.division import PredictOptions, divide, turns_of
 from cellmap_data.dataset_writer.executors import Executor, Foreman
@@ -153,6 +154,7 @@ def _check(model: Any, options: PredictOptions) -> None:
             )
         )
     DeviceManager(options.device)  # refuses what is none
+    counted("window_bytes", options.window_bytes, 1, hint="count bytes: 1 << 30 is a GiB")
     at_once = 1 if options.at_once is None else options.at_once
     counts = [(options.batch_size, 1), (at_once, 1), (options.retries, 0)]
     if not all(isinstance(count, Integral) and count >= least for count, least in counts):
@@ -167,7 +169,8 @@ def _check(model: Any, options: PredictOptions) -> None:
 
 def _checked(share: tuple[int, int]) -> tuple[int, int]:
     """A share of the work; ConfigurationError if it is none."""
-    if isinstance(share, int) or len(share) != 2 or not 0 <= share[0] < share[1]:
+    numbers = [as_count(number) for number in share] if isinstance(share, Iterable) else []
+    if len(numbers) != 2 or None in numbers or not share[0] < share[1]:
         raise ConfigurationError(message("A share is one of n.", expected="(i, n), 0 <= i < n", got=share))
     return share
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import shutil
@@ -356,6 +357,11 @@ def test_the_ledger_is_believed_and_nobody_else(raw, tmp_path) -> None:
         ({"at_once": 0}, "at_once >= 1"),
         ({"retries": -1}, "retries >= 0"),
         ({"window_bytes": 100}, "window_bytes >= 2048"),
+        ({"window_bytes": "2GB"}, "window_bytes is a whole number"),
+        ({"window_bytes": math.nan}, "1 << 30 is a GiB"),
+        ({"overlap": None}, "less than a patch"),
+        ({"share": (0, 1.5)}, "one of n"),
+        ({"share": None}, "one of n"),
         ({"max_prefetc": 2}, "max_prefetch"),
     ],
     ids=str,
