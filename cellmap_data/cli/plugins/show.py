@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -85,26 +86,35 @@ def order(report: OrderReport) -> None:
 
 
 def examination(result: Examination) -> None:
-    """What the plugin is, then why it is refused, or how each test ended."""
+    """What the plugin is, then why it is refused, or how each test ended; each cause of failures once."""
     origin = f" of {result.distribution}" if result.distribution else ""
     _line(f"{result.name}{origin}")
     if result.refused:
         _line(f"\n{result.refused}")
         return
     _line(f"number {result.priority}; {', '.join(result.hooks) or 'no hooks'}\n")
+    told: dict[str, str] = {}
     for outcome in result.outcomes:
         _outcome(outcome)
+        if outcome.failure:
+            first = told.setdefault(_cause(outcome.failure), outcome.name)
+            same = f"the same as in test_{first}"
+            _line(indent(outcome.failure if first == outcome.name else same, " " * 9))
     counts = Counter(_ending(outcome) for outcome in result.outcomes)
     _line("\n" + ", ".join(f"{count} {ending}" for ending, count in sorted(counts.items())))
 
 
 def _outcome(outcome: Outcome) -> None:
-    """One line, with the reason if it was skipped; a failure below it, with the name of the test."""
+    """One line, with the reason if it was skipped, and the name of the test if it failed."""
     ending = _ending(outcome)
     about = {"passed": "", "skipped": f" ({outcome.skipped})", "failed": f" (test_{outcome.name})"}[ending]
     _line(f"{ending:<9}{outcome.promise.replace('``', '')}{about}")
-    if outcome.failure:
-        _line(indent(outcome.failure, " " * 9))
+
+
+def _cause(failure: str) -> str:
+    """A failure without the sample on which it came."""
+    lines = [line for line in failure.splitlines() if not line.startswith(("  sample:", "  crop:"))]
+    return re.sub(r" \(sample \d+\)", "", "\n".join(lines))
 
 
 def _ending(outcome: Outcome) -> str:
