@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex, TypeAlias
 import torch
 
 from cellmap_data.advice import Advice
-from cellmap_data.config import ArraySpec, Pad
+from cellmap_data.config import ArraySpec, Pad, check_finite, named
 from cellmap_data.dataset.accesses import advice_for
 from cellmap_data.dataset.counts import Counts, class_counts, class_weights
 from cellmap_data.dataset.foreground import foreground
@@ -214,12 +214,13 @@ class CropFacts:
         Raises
         ------
         ConfigurationError
-            If an axis is missing, or a size is not positive.
+            If an axis is missing, or a size is no positive number.
         """
-        if set(chunk_size) != set(AXES):
-            raise ConfigurationError(
-                message("A tile has a size along each axis.", expected=list(AXES), got=dict(chunk_size))
-            )
+        rule = "A tile has a size along each axis."
+        if not isinstance(chunk_size, Mapping) or set(chunk_size) != set(AXES):
+            got = chunk_size if isinstance(chunk_size, Mapping) else named(chunk_size)
+            raise ConfigurationError(message(rule, expected="{axis: nm} for " + ", ".join(AXES), got=got))
+        check_finite(chunk_size, rule)
         z, y, x = (float(chunk_size[axis]) for axis in AXES)
         return self.layout.grid.tiles((z, y, x))
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
+from cellmap_data.config import counted
 from cellmap_data.dataset.counts import crop_weights
 from cellmap_data.dataset.windows import cut, locality
 from cellmap_data.sampler import (
@@ -136,7 +137,7 @@ def subset_sampler(
     Programs make such samplers again and again to train on something else: without ``rng`` the n-th begins
     with the n-th subset.
     """
-    count, first = len(dataset), 0
+    count, first, num_samples = len(dataset), 0, counted("num_samples", num_samples, 1)
     if rng is None:
         first, dataset.subsets = dataset.subsets, dataset.subsets + 1
     seed = dataset.seed if rng is None else rng.initial_seed()

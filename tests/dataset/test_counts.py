@@ -128,12 +128,28 @@ def test_raw_only_is_tiled_by_its_inputs(crop) -> None:
 
 
 @pytest.mark.parametrize(
-    "chunk", [{"z": 8, "y": 8}, {"z": 8, "y": 8, "x": 0}, {"z": 8, "y": 8, "x": 8, "c": 1}], ids=str
+    "chunk",
+    [
+        {"z": 8, "y": 8},
+        {"z": 8, "y": 8, "x": 0},
+        {"z": 8, "y": 8, "x": 8, "c": 1},
+        {"z": 8, "y": 8, "x": "8 nm"},
+        {"z": 8, "y": 8, "x": float("nan")},
+        8,
+    ],
+    ids=str,
 )
 def test_tiles_need_a_size_along_each_axis(chunk, crop) -> None:
-    """A missing axis, one too many or a size of nothing is an error."""
+    """A missing axis, one too many, a size of nothing or none at all is an error."""
     with pytest.raises(ConfigurationError):
         CellMapDataset(crop[0], input_arrays={"raw": CUBE}).get_indices(chunk)
+
+
+@pytest.mark.parametrize("count", [-1, 0, "many", 1.5, True], ids=repr)
+def test_a_subset_has_a_number_of_positions(count, crop) -> None:
+    """What counts nothing is refused when the sampler is made."""
+    with pytest.raises(ConfigurationError, match=r"(?s)num_samples is a whole number.*from 1 on"):
+        CellMapDataset(crop[0], input_arrays={"raw": CUBE}).get_subset_random_sampler(count)
 
 
 def test_a_class_that_is_not_annotated_has_an_empty_source(crop) -> None:
