@@ -79,6 +79,7 @@ def line_of(growth: Growth, outcome: Outcome) -> str:
 def draw(growth: Growth, measured: Points, path: Path) -> None:
     """Draw one picture of three panels."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     lines = list(dict.fromkeys(line_of(growth, outcome) for _, outcome in measured))
@@ -88,12 +89,14 @@ def draw(growth: Growth, measured: Points, path: Path) -> None:
             axes.plot(*zip(*found, strict=True), marker="o", markersize=4, label=line)
         axes.set(xlabel=growth.about, title=about)
         if growth.name in ("patch", "crops"):
-            axes.set(xscale="log", xticks=growth.values, xticklabels=growth.values)
+            names = [f"{value / 1000:g}k" if value >= 1000 else f"{value}" for value in growth.values]
+            axes.set(xscale="log", xticks=growth.values, xticklabels=names)
             axes.minorticks_off()
         if growth.name == "patch" and about != "peak MiB":
             axes.set(yscale="log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(NullLocator())
         else:
             axes.set(ylim=(0, None))
         axes.grid(alpha=0.3)

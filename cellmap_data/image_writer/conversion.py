@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -16,6 +17,8 @@ Conversion: TypeAlias = Literal["exact", "round", "unit"]
 are spread over the range of an integer type, as 0..255 for uint8, then rounded; what lies outside is cut.
 Between types of floats values are rounded in any case, as numpy does it.
 """
+
+_PIECE = 1 << 17  # values that are converted at once
 
 
 def check_conversion(conversion: str) -> None:
@@ -44,6 +47,24 @@ def converted(values: npt.NDArray[Any], dtype: np.dtype[Any], conversion: Conver
     """
     if values.dtype == dtype or (values.dtype.kind == dtype.kind == "f"):
         return values.astype(dtype, copy=False)
+    stored = np.empty(values.shape, dtype)
+    for place, piece in _pieces(stored, values):
+        place[...] = _converted(piece, dtype, conversion)
+    return stored
+
+
+def _pieces(
+    stored: npt.NDArray[Any], values: npt.NDArray[Any]
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Both in pieces that fit into the cache of a processor, for a conversion makes several copies."""
+    if values.size <= _PIECE or values.ndim == 1:
+        yield stored, values
+        return
+    for row in range(len(values)):
+        yield from _pieces(stored[row], values[row])
+
+
+def _converted(values: npt.NDArray[Any], dtype: np.dtype[Any], conversion: Conversion) -> npt.NDArray[Any]:
     if conversion == "unit" and values.dtype.kind == "b":
         values = values.astype(np.float32)
     if conversion != "exact" and dtype.kind in "iu" and values.dtype.kind == "f":

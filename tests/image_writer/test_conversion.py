@@ -86,3 +86,19 @@ def test_unknown_is_no_number(name, conversion) -> None:
     """NaN is never turned into a whole number, nor into a bool."""
     with pytest.raises(ConfigurationError, match=r"(?i)nan"):
         converted(np.array([1, np.nan]), np.dtype(name), conversion)
+
+
+@pytest.mark.parametrize("conversion", ["round", "unit"])
+def test_a_large_array_is_converted_like_its_values(conversion) -> None:
+    """Pieces and strides do not show: what comes out is what all values in one row become."""
+    values = np.random.default_rng(0).normal(0.5, 100 if conversion == "round" else 0.4, (3, 70, 80, 90)).T
+    in_one_row = converted(values.reshape(-1), np.dtype("u1"), conversion)
+    assert np.array_equal(converted(values, np.dtype("u1"), conversion), in_one_row.reshape(values.shape))
+
+
+def test_one_value_of_a_large_array_that_does_not_fit_is_found() -> None:
+    """Wherever it is, and it is named."""
+    values = np.zeros((70, 80, 90), np.float32)
+    values[69, 79, 89] = 0.5
+    with pytest.raises(ConfigurationError, match=r"0\.5 among them"):
+        converted(values, np.dtype("u1"), "exact")
