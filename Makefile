@@ -27,7 +27,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 unit: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # Plugins run on the oldest pluggy that is allowed as on the one of constraints.txt. It comes before that on the path.
 oldest: $(OLDEST)/.installed

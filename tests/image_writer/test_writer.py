@@ -89,7 +89,7 @@ def layouts(draw):
     return scale, first, shape, chunk, block, box
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(layout=layouts())
 def test_blocks_cover_every_voxel_once(layout) -> None:
     """For any bounds, voxel size, blocks and chunks: each voxel is in one block, none is outside."""
