@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 # On a busy machine an example of hypothesis may take long, which says nothing of the code.
-settings.register_profile("everyday", deadline=None)
+settings.register_profile("everyday", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=3000, deadline=None)  # --hypothesis-profile thorough
 settings.load_profile("everyday")
 
